@@ -65,7 +65,9 @@ class Problem:
         return shown
 
     def __str__(self) -> str:
-        lines = [": ".join(filter(None, [self.where, " ".join(filter(None, [self.message, self.next]))]))]
+        lines = [
+            ": ".join(filter(None, [self.where, " ".join(filter(None, [self.message, self.next]))]))
+        ]
         if self.span is not None and self.text:
             width = (
                 self.span.end_column - self.span.column
@@ -74,7 +76,9 @@ class Problem:
             )
             number = str(self.span.line)
             lines.append(f"  {number} | {self.text}")
-            lines.append(f"  {' ' * len(number)} | {' ' * (self.span.column - 1)}{'^' * max(width, 1)}")
+            lines.append(
+                f"  {' ' * len(number)} | {' ' * (self.span.column - 1)}{'^' * max(width, 1)}"
+            )
         return "\n".join(lines)
 
 
@@ -111,7 +115,7 @@ CODES: dict[str, Code] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Failure(Exception):
     """Something did not work.
 

@@ -1,0 +1,54 @@
+"""Hides secrets in everything that is shown, logged or exported."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+HIDDEN = "•••"
+_SHORTEST = 4
+
+
+def _shapes(secret: str) -> set[str]:
+    """The forms in which a secret travels: as it is, in a URL, in JSON, in base64 (basic authentication)."""
+    encoded = base64.b64encode(secret.encode()).decode()
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        encoded,
+        encoded.rstrip("="),
+    }
+
+
+class Masks:
+    """Knows a set of secrets and blacks them out. Secrets under four characters would black out ordinary words and are left."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        shapes = {
+            shape for secret in secrets if len(secret) >= _SHORTEST for shape in _shapes(secret)
+        }
+        longest_first = sorted(shapes, key=len, reverse=True)
+        self._found = re.compile("|".join(map(re.escape, longest_first))) if shapes else None
+
+    def text(self, text: str) -> str:
+        """The text with each secret replaced."""
+        return self._found.sub(HIDDEN, text) if self._found else text
+
+    def value(self, value: Any) -> Any:
+        """A JSON-able value with each secret replaced, in keys too; the value itself is left alone."""
+        if self._found is None:
+            return value
+        if isinstance(value, str):
+            return self._found.sub(HIDDEN, value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(inner) for inner in value]
+        return value
