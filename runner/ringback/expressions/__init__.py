@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from ringback.expressions.bounds import Bounds
 from ringback.expressions.environment import FILTERS
 from ringback.expressions.references import Reference, references
-from ringback.expressions.render import Bounds, evaluate, is_template, render, syntax_problem
+from ringback.expressions.render import evaluate, is_template, render, syntax_problem
 
 RESERVED = frozenset({"trigger", "inputs", "project", "run", "item", "now"})
 """Names that a template always means the same by; no step may be called so."""

@@ -76,8 +76,7 @@ def _reads(
             return
         case nodes.If():
             yield from _reads(node.test, bound)
-            for branch in (node.body, node.elif_, node.else_):
-                yield from _reads_in_order(branch, bound)
+            yield from _reads_in_order([*node.body, *node.elif_, *node.else_], bound)
             return
         case nodes.Filter(name="default" | "d", node=inner) if inner is not None:
             yield from _reads(inner, bound, True)
