@@ -271,7 +271,9 @@ ENVIRONMENT = _environment()
 
 def guarded_tree(text: str) -> nodes.Template:
     """The text's syntax tree, made safe to run. Raises jinja2's TemplateSyntaxError."""
-    tree = ENVIRONMENT.parse(text)
-    guarded = _Guard().visit(tree)
+    try:
+        guarded = _Guard().visit(ENVIRONMENT.parse(text))
+    except RecursionError:
+        raise TemplateSyntaxError("it is nested too deeply", 1) from None
     assert isinstance(guarded, nodes.Template)
     return guarded

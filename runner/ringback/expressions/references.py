@@ -42,7 +42,7 @@ def references(text: str, *, expression: bool = False) -> tuple[Reference, ...]:
     source = f"{opened}{text} }}}}" if opened else text
     try:
         tree = ENVIRONMENT.parse(source)
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError):
         return ()
     chains = list(_chains(source))
     found = []

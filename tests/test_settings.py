@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ringback.problems import Mistakes
+from ringback.settings import load_settings
+
+GOOD = """\
+project: {name: Harbour School, country: GB, timezone: Europe/London, staff_phone: "+447700900200"}
+public_url: https://texts.example/
+send_through: front-desk
+connections:
+  front-desk:
+    uses: mysmsgate
+    with:
+      api_key: ${GATEWAY_KEY}
+      base_url: ${GATEWAY_URL:-https://gateway.example}
+workflows:
+  enrolment: {inputs: {starts: next Monday}, enabled: false}
+serve: {port: 8099, max_body: 1 MB}
+journal: {keep: 30 days}
+secrets: {shop: ["${SHOP_NEW}", "${SHOP_OLD:-}"]}
+api: {tokens: ["0123456789abcdef"]}
+"""
+
+BAD = """\
+project: {timezone: Europe/Londn}
+connections:
+  front-desk:
+    uses: mysmsgate
+    with: {api_key: "${GATEWAY_KEY}"}
+  broken: 3
+serve: {port: 99999, max_body: 25}
+api: {tokens: [short]}
+"""
+
+
+def project(folder: Path, text: str, env: str = "") -> Path:
+    (folder / "ringback.yaml").write_text(text)
+    (folder / ".env").write_text(env)
+    return folder
+
+
+def test_a_whole_project_is_read(tmp_path: Path) -> None:
+    settings = load_settings(
+        project(tmp_path, GOOD, "GATEWAY_KEY=from-the-file\nSHOP_NEW=shop-secret\n"),
+        {"GATEWAY_KEY": "from-the-environment"},
+    )
+    assert settings.connections["front-desk"].settings == {
+        "api_key": "from-the-environment",
+        "base_url": "https://gateway.example",
+    }
+    assert settings.public_url == "https://texts.example"
+    assert settings.project["staff_phone"] == "+447700900200"
+    assert settings.workflows["enrolment"].inputs == {"starts": "next Monday"}
+    assert settings.workflows["enrolment"].enabled is False
+    assert (settings.port, settings.max_body, settings.keep_ms) == (
+        8099,
+        1_000_000,
+        30 * 86_400_000,
+    )
+    assert settings.hook_secrets == {"shop": ("shop-secret",)}
+    assert {"shop-secret", "0123456789abcdef"} <= settings.secrets
+    assert settings.journal_path == tmp_path / ".ringback/journal.db"
+
+
+def test_all_mistakes_are_told_at_once_in_reading_order(tmp_path: Path) -> None:
+    with pytest.raises(Mistakes) as raised:
+        load_settings(project(tmp_path, BAD), {})
+    assert [(problem.where, problem.code) for problem in raised.value.problems] == [
+        ("ringback.yaml:1:21", "unknown_timezone"),
+        ("ringback.yaml:5:21", "unset_variable"),
+        ("ringback.yaml:6:11", "missing_key"),
+        ("ringback.yaml:7:15", "wrong_value"),
+        ("ringback.yaml:7:32", "wrong_value"),
+        ("ringback.yaml:8:16", "weak_token"),
+    ]
+
+
+def test_work_without_secrets_takes_an_unset_variable_as_empty(tmp_path: Path) -> None:
+    settings = load_settings(project(tmp_path, GOOD), {}, allow_unset=True)
+    assert settings.connections["front-desk"].settings["api_key"] == ""
+
+
+def test_a_settings_object_never_shows_its_secrets(tmp_path: Path) -> None:
+    settings = load_settings(
+        project(tmp_path, GOOD), {"GATEWAY_KEY": "planted-secret", "SHOP_NEW": "planted-too"}
+    )
+    assert "planted" not in repr(settings)
+    assert "0123456789abcdef" not in repr(settings)
+
+
+def test_a_folder_without_a_project_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(Mistakes, match="ringback init DIR"):
+        load_settings(tmp_path, {})
