@@ -25,7 +25,7 @@ from ringback.connectors.manifest import (
 )
 from ringback.problems import CODES
 
-_EFFECT_KEYS = ("by", "else", "keyed_by")
+_EFFECT_KEYS = ("by", "else", "repeatable_with")
 
 
 def build(data: Mapping[str, Any], folder: Path, file: str, origin: Origin) -> Manifest:
@@ -123,7 +123,9 @@ def _effect(written: Any) -> Any:
     if isinstance(written, str):
         return written
     table = {str(key).upper(): value for key, value in written.items() if key not in _EFFECT_KEYS}
-    return EffectBy(written["by"], table, written.get("else", "once"), written.get("keyed_by"))
+    return EffectBy(
+        written["by"], table, written["else"], tuple(written.get("repeatable_with", ()))
+    )
 
 
 def _request(written: Mapping[str, Any]) -> Request:
@@ -149,6 +151,7 @@ def _response(written: Mapping[str, Any]) -> Response:
         segments=_pick(written, "segments"),
         cost=_pick(written, "cost"),
         reason=_pick(written, "reason"),
+        retry_after=_pick(written, "retry_after"),
         outputs={name: parse_pick(one) for name, one in written.get("outputs", {}).items()},
         errors=tuple(_error_row(row) for row in written.get("errors", ())),
     )
@@ -188,7 +191,7 @@ def _callbacks(written: Mapping[str, Any]) -> Callbacks:
         verify=tuple(_listed(written["verify"])),
         report=tuple(_report(one) for one in _listed(written.get("report"))),
         inbound=tuple(_inbound(one) for one in _listed(written.get("inbound"))),
-        ping=tuple(parse_when(one) for one in _listed(written.get("ping"))),
+        ping=parse_when(written["ping"]) if written.get("ping") else None,
         reply=Reply(**written.get("reply", {})),
         raw=written,
     )

@@ -92,6 +92,7 @@ class Response:
     segments: Pick | None = None
     cost: Pick | None = None
     reason: Pick | None = None
+    retry_after: Pick | None = None
     outputs: Mapping[str, Pick] = field(default_factory=dict)
     errors: tuple[ErrorRow, ...] = ()
 
@@ -144,7 +145,7 @@ class Callbacks:
     verify: tuple[Mapping[str, Any], ...]
     report: tuple[ReportSpec, ...]
     inbound: tuple[InboundSpec, ...]
-    ping: tuple[When, ...]
+    ping: When | None
     reply: Reply
     raw: Mapping[str, Any]
 
@@ -153,13 +154,13 @@ class Callbacks:
 class EffectBy:
     """An effect that depends on an input: `by` names it, `table` is by its value, upper-cased.
 
-    Where the input named `keyed_by` is given, the other side drops a repetition: the effect is repeatable.
+    Where one of the inputs `repeatable_with` is given, repeating does no harm: the effect is repeatable.
     """
 
     by: str
     table: Mapping[str, Effect]
     otherwise: Effect
-    keyed_by: str | None = None
+    repeatable_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ class Action:
         effect = self.effect
         if not isinstance(effect, EffectBy):
             return effect
-        if effect.keyed_by and inputs.get(effect.keyed_by):
+        if any(inputs.get(name) for name in effect.repeatable_with):
             return "repeatable"
         value = inputs.get(effect.by)
         if value is None:

@@ -104,6 +104,9 @@ def _said(error: ValidationError) -> Iterator[_Said]:
     elif error.validator == "required":
         missing = str(error.message).split("'")[1]
         yield f"`{missing}` is missing.", "Add it.", place, "key"
+    elif shape.get("title") == "Action" and error.validator == "oneOf":
+        advice = "Keep one of python, request and engine."
+        yield "An action does its work in exactly one way.", advice, place, "key"
     else:
         advice = str(shape.get("description", ""))
         yield f"This does not fit: {str(error.message)[:200]}.", advice, place, "value"
