@@ -11,6 +11,7 @@ Exit 0 when that holds, 1 when not.
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import json
 import os
@@ -64,11 +65,12 @@ class Killer(threading.Thread):
         self.receipts: dict[int, str] = {}
         self.server = house.start(command, folder, port)
 
+    def has(self, receipts: int) -> bool:
+        return len(self.receipts) >= receipts
+
     def run(self) -> None:
         for moment in self.moments:
-            house.wait_until(
-                lambda moment=moment: len(self.receipts) >= moment, "more receipts", 300
-            )  # type: ignore[misc]
+            house.wait_until(functools.partial(self.has, moment), "more receipts", 300)
             os.kill(self.server.pid, signal.SIGKILL)
             self.server.wait()
             began = time.monotonic()
