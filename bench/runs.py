@@ -144,11 +144,11 @@ def measure_ringback(folder: Path, gateway: int, count: int, name: str = "Ringba
         load.burst(port, [load.request("/hooks/bench", bodies(1)[0])], 1)
         start = time.perf_counter() - began
         db = sqlite3.connect(f"file:{project}/.ringback/journal.db?mode=ro", uri=True, timeout=30)
-        first = db.execute("SELECT coalesce(max(rowid), 0) FROM runs").fetchone()[0]
+        first = db.execute("SELECT coalesce(max(id), '') FROM runs").fetchone()[0]
 
         def finished() -> int:
             made: int = db.execute(
-                "SELECT count(*) FROM runs WHERE rowid > ? AND state = 'succeeded'", (first,)
+                "SELECT count(*) FROM runs WHERE id > ? AND state = 'succeeded'", (first,)
             ).fetchone()[0]
             return made
 
@@ -167,12 +167,12 @@ def fill(folder: Path, runs: int) -> None:
     (run,) = db.execute("SELECT id FROM runs WHERE state = 'succeeded' LIMIT 1").fetchone()
     (event,) = db.execute("SELECT event_id FROM runs WHERE id = ?", (run,)).fetchone()
     for table, changed, own in (
-        ("events", {"id": "'evt_old' || i", "key": "NULL"}, ("id", event)),
-        ("runs", {"id": "'run_old' || i", "event_id": "'evt_old' || i"}, ("id", run)),
-        ("steps", {"run_id": "'run_old' || i"}, ("run_id", run)),
+        ("events", {"id": "'evt_00' || i", "key": "NULL"}, ("id", event)),
+        ("runs", {"id": "'run_00' || i", "event_id": "'evt_00' || i"}, ("id", run)),
+        ("steps", {"run_id": "'run_00' || i"}, ("run_id", run)),
         (
             "messages",
-            {"id": "'msg_old' || i", "run_id": "'run_old' || i", "gateway_id": "'old-' || i"},
+            {"id": "'msg_00' || i", "run_id": "'run_00' || i", "gateway_id": "'old-' || i"},
             ("run_id", run),
         ),
     ):
