@@ -1,0 +1,3 @@
+"""What is kept: events, runs, step results, messages, reports, files."""
+
+from __future__ import annotations

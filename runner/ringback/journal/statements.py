@@ -1,0 +1,74 @@
+"""Statements that are built once and run many times.
+
+SQLAlchemy writes the SQL, once a dialect; running it then goes straight to the driver's cursor, because
+on the way of every webhook the cache key, the result object and the row objects would cost several times
+what SQLite itself takes. Values go by name and reach the driver as they are: text, whole numbers, bytes
+and None, which is all that the journal's tables hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.sql import ClauseElement
+
+Values = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+
+class Statement:
+    """One SQL statement of the journal.
+
+    Args:
+        clause: a Core expression; each value that changes is a `bindparam`.
+        ending: SQL put after it, for the one clause (`ON CONFLICT`) that SQLite and PostgreSQL share
+            and SQLAlchemy spells once for each of them.
+    """
+
+    def __init__(self, clause: ClauseElement, ending: str = "") -> None:
+        self._clause = clause
+        self._ending = ending
+        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def run(self, conn: Connection, values: Values) -> int:
+        """Run it; how many rows it touched."""
+        return int(self._execute(conn, values).rowcount)
+
+    def many(self, conn: Connection, values: Sequence[Values]) -> None:
+        """Run it once for each mapping."""
+        sql, fixed = self._sql(conn)
+        cursor = _cursor(conn)
+        cursor.executemany(sql, [{**fixed, **each} for each in values] if fixed else values)
+
+    def row(self, conn: Connection, values: Values) -> Row | None:
+        """The first row, or None."""
+        found: Row | None = self._execute(conn, values).fetchone()
+        return found
+
+    def rows(self, conn: Connection, values: Values) -> list[Row]:
+        """Every row."""
+        found: list[Row] = self._execute(conn, values).fetchall()
+        return found
+
+    def _execute(self, conn: Connection, values: Values) -> Any:
+        sql, fixed = self._sql(conn)
+        cursor = _cursor(conn)
+        cursor.execute(sql, {**fixed, **values} if fixed else values)
+        return cursor
+
+    def _sql(self, conn: Connection) -> tuple[str, dict[str, Any]]:
+        dialect = conn.dialect
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            compiled = self._clause.compile(
+                dialect=dialect, compile_kwargs={"render_postcompile": True}
+            )
+            fixed = {name: value for name, value in compiled.params.items() if value is not None}
+            known = self._compiled[dialect.name] = (str(compiled) + self._ending, fixed)
+        return known
+
+
+def _cursor(conn: Connection) -> Any:
+    return conn.connection.cursor()
