@@ -16,7 +16,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
@@ -55,6 +54,8 @@ def recognise(head: bytes, tail: bytes) -> str:
         return _zipped(head, tail)
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12], "application/octet-stream")
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return "image/bmp"
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "video/mp4")
     return _text(head)
