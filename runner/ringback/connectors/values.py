@@ -9,10 +9,10 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 from typing import Any
 
-import phonenumbers
 from jsonschema import Draft202012Validator
 
 from ringback import words
+from ringback.connectors import timestamps
 from ringback.connectors.manifest import FREE, Field
 from ringback.problems import Failure
 
@@ -68,6 +68,15 @@ def mistakes(fields: Mapping[str, Field], values: Mapping[str, Any]) -> list[Mis
     found: list[Mistake] = []
     _Reader(found, None, lenient=True).all(fields, values, ())
     return found
+
+
+def with_defaults(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, and the defaults of those not given, uncoerced: settings as a connection wrote them."""
+    defaults = {name: one.default for name, one in fields.items() if one.default is not None}
+    return {
+        **defaults,
+        **{name: value for name, value in values.items() if value not in (None, "")},
+    }
 
 
 def secret_values(fields: Mapping[str, Field], values: Mapping[str, Any]) -> set[str]:
@@ -250,6 +259,8 @@ def _phone(reader: _Reader, _field: Field, value: Any) -> str:
     text = value.strip()
     if reader.country is None:
         return text
+    import phonenumbers  # its tables take a quarter of the start; a check without phones needs none
+
     try:
         number = phonenumbers.parse(text, reader.country)
     except phonenumbers.NumberParseException:
@@ -286,7 +297,11 @@ def _time(reader: _Reader, field: Field, value: Any) -> str:
     try:
         return time.fromisoformat(text.zfill(5)).isoformat("minutes")
     except ValueError:
-        raise ValueError(f"“{text[:40]}” is not a time of day such as 14:30.") from None
+        if timestamps.parse(text) is not None:
+            return text
+        raise ValueError(
+            f"“{text[:40]}” is not a time such as 14:30 or 2026-06-28 14:30."
+        ) from None
 
 
 def _file(_reader: _Reader, _field: Field, value: Any) -> dict[str, Any]:

@@ -1,0 +1,21 @@
+"""The one way in which a callback is turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Refused(Exception):
+    """A callback did not prove where it comes from; `reason` is a sentence for the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def secrets_of(options: Mapping[str, Any], key: str = "secret") -> list[str]:
+    """The live secrets of a scheme's options: one text or several, empty ones left out."""
+    given = options.get(key)
+    listed = given if isinstance(given, list | tuple) else [given]
+    return [str(one) for one in listed if one not in (None, "")]
