@@ -1,0 +1,110 @@
+"""Turns a manifest's declarative request into a call."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ringback.connectors import references
+from ringback.connectors.manifest import Request
+from ringback.connectors.transport import Call
+from ringback.problems import Failure
+
+
+def build(request: Request, scope: Mapping[str, Any]) -> Call:
+    """The call that a request makes of a scope (`settings`, `message`, `inputs`, `context`, `callback_url`).
+
+    A call whose address an input decides is guarded. Raises `Failure("invalid_input")` where a header's
+    value would break out of its line.
+    """
+    url = _url(request.url, scope)
+    query = references.fill(dict(request.query), scope)
+    if query:
+        url = f"{url}{'&' if '?' in url else '?'}{_encoded(query)}"
+    headers = {
+        "Accept": "application/json",
+        **_texts(references.fill(dict(request.headers), scope)),
+    }
+    headers.update(_auth(references.fill(dict(request.auth), scope)))
+    kind, body = _body(request, scope)
+    if kind:
+        headers.setdefault("Content-Type", kind)
+    for name, value in headers.items():
+        if not (name + value).isprintable():
+            raise Failure("invalid_input", f"The header {name} would hold more than one line.")
+    return Call(
+        request.method,
+        url,
+        headers,
+        body,
+        timeout_s=request.timeout_ms / 1000,
+        guard="inputs." in request.url,
+    )
+
+
+def message_scope(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request reads as `message.…`: the message, and its number without the plus as `to_digits`."""
+    return {**message, "to_digits": str(message.get("to") or "").removeprefix("+")}
+
+
+def _url(url: str, scope: Mapping[str, Any]) -> str:
+    """Settings stand as they are (an address has slashes); everything else is one piece of the path."""
+    quoted = {
+        name: value if name == "settings" else _quoted(value) for name, value in scope.items()
+    }
+    return str(references.fill(url, quoted) or "")
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _quoted(inner) for key, inner in value.items()}
+    return quote(str(value), safe="") if value is not None else None
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _written(value) for name, value in values.items()}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value)
+
+
+def _encoded(values: Mapping[str, Any]) -> str:
+    pairs = [
+        (name, _written(one))
+        for name, value in values.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    return urlencode(pairs, quote_via=quote)
+
+
+def _auth(auth: Mapping[str, Any]) -> dict[str, str]:
+    if auth.get("bearer"):
+        return {"Authorization": f"Bearer {auth['bearer']}"}
+    if "basic" in auth:
+        pair = f"{auth['basic'].get('username', '')}:{auth['basic'].get('password', '')}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    if "header" in auth:
+        return {auth["header"]["name"]: str(auth["header"].get("value", ""))}
+    return {}
+
+
+def _body(request: Request, scope: Mapping[str, Any]) -> tuple[str, bytes | None]:
+    if request.json is not None:
+        filled = references.fill(request.json, scope)
+        said = json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
+        return "application/json", said.encode()
+    if request.form is not None:
+        filled = references.fill(dict(request.form), scope)
+        return "application/x-www-form-urlencoded", _encoded(filled).encode()
+    if request.body is not None:
+        filled = references.fill(request.body, scope)
+        return "text/plain; charset=utf-8", _written("" if filled is None else filled).encode()
+    return "", None

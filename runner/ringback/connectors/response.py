@@ -1,0 +1,151 @@
+"""Understands an answer: what was asked for, or which failure it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ringback.connectors.fieldpaths import Pick
+from ringback.connectors.manifest import ErrorRow, Response
+from ringback.connectors.transport import Answer
+from ringback.problems import Failure
+
+_BY_STATUS = {
+    401: "unauthorized",
+    402: "no_credit",
+    403: "unauthorized",
+    404: "not_found",
+    408: "no_answer",
+    429: "throttled",
+}
+_SENTENCES = {
+    "unauthorized": ("{name} does not accept the credentials of this connection.", "Compare them with what the service shows."),
+    "no_credit": ("The account at {name} has no credit left.", "Top it up."),
+    "not_found": ("{name} knows no such address.", "Check the connection's address settings."),
+    "no_answer": ("{name} gave up waiting for the request.", ""),
+    "throttled": ("{name} asks us to send more slowly.", "It is tried again later."),
+    "server_error": ("{name} has a fault of its own.", "It is tried again later."),
+    "opted_out": ("The recipient has opted out at {name}.", "Do not text this number."),
+    "invalid_number": ("{name} does not take this number.", "Check the number."),
+}  # fmt: skip
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """A message that a gateway took. `status` is one of `manifest.STATUSES`; `raw` is the whole answer."""
+
+    gateway_id: str | None
+    status: str
+    raw: Any
+    cost: str | None = None
+    segments: int | None = None
+
+
+def sources_of(answer: Answer) -> dict[str, Any]:
+    """What paths read from in an answer: `status`, `headers`, `text`, and `body` where it is JSON."""
+    text = answer.body.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = text
+    return {"status": answer.status, "headers": answer.headers, "text": text, "body": body}
+
+
+def sent(response: Response, answer: Answer, name: str) -> SendResult:
+    """What a gateway answered to a send. Raises the `Failure` of the error table where it did not take it."""
+    sources = _held(response, answer, name)
+    status = _read(response.status, sources)
+    known = response.statuses.get(str(status).strip().casefold(), "unknown")
+    gateway_id = _read(response.id, sources)
+    cost = _read(response.cost, sources)
+    return SendResult(
+        gateway_id=None if gateway_id is None else str(gateway_id),
+        status="accepted" if status is None else known,
+        raw=sources["body"],
+        cost=None if cost is None else str(cost),
+        segments=_whole(_read(response.segments, sources)),
+    )
+
+
+def outputs(response: Response, answer: Answer, name: str) -> dict[str, Any]:
+    """The outputs of any other action; one that is not in the answer is None. Raises `Failure` as `sent` does."""
+    sources = _held(response, answer, name)
+    return {key: pick.read(sources) for key, pick in response.outputs.items()}
+
+
+def _held(response: Response, answer: Answer, name: str) -> dict[str, Any]:
+    sources = sources_of(answer)
+    if 200 <= answer.status < 300 and response.ok.holds(sources):
+        return sources
+    raise failure(response, answer, sources, name)
+
+
+def failure(response: Response, answer: Answer, sources: Mapping[str, Any], name: str) -> Failure:
+    """The failure that an answer is: the first row of the error table that fits, else by HTTP status."""
+    row = next((row for row in response.errors if _fits(row, answer, sources)), None)
+    code = row.code if row else _by_status(answer.status)
+    said, advice = _SENTENCES.get(code, ("{name} refused the request.", ""))
+    if row is None and 300 <= answer.status < 400:
+        said, advice = (
+            "{name} answered with a redirect, which is not followed.",
+            "Set the address it names.",
+        )
+    message = (row.message if row and row.message else said.format(name=name)).rstrip()
+    reason = _reason(response.reason, sources)
+    return Failure(
+        code,
+        f"{message} It said: “{reason}”." if reason else message,
+        (row.next if row and (row.next or row.message) else advice),
+        retry_after=_retry_after(response.retry_after, answer, sources),
+        detail={"http_status": answer.status, **({"reason": reason} if reason else {})},
+    )
+
+
+def _fits(row: ErrorRow, answer: Answer, sources: Mapping[str, Any]) -> bool:
+    return (not row.http or answer.status in row.http) and row.when.holds(sources)
+
+
+def _by_status(status: int) -> str:
+    if status >= 500:
+        return "server_error"
+    return _BY_STATUS.get(status, "refused")
+
+
+def _read(pick: Pick | None, sources: Mapping[str, Any]) -> Any:
+    return pick.read(sources) if pick else None
+
+
+def _reason(pick: Pick | None, sources: Mapping[str, Any]) -> str:
+    value = _read(pick, sources)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.split())[:_LONGEST_REASON].rstrip(".")
+
+
+def _retry_after(pick: Pick | None, answer: Answer, sources: Mapping[str, Any]) -> float | None:
+    written = _read(pick, sources) or answer.headers.get("retry-after")
+    if written is None:
+        return None
+    try:
+        return max(0.0, float(written))
+    except (TypeError, ValueError):
+        pass
+    try:
+        moment = parsedate_to_datetime(str(written))
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,262 @@
+"""Sends HTTP requests: pooled connections, timeouts, a cap on answers, a guard on where they go.
+
+Built on urllib3, which `requests` itself stands on: the guard has to sit where a connection is opened, and
+a call costs about half as much processor time without the session around it.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import certifi
+import urllib3
+from urllib3 import exceptions as broken
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from ringback import __version__
+from ringback.connectors import addresses
+from ringback.problems import Failure
+
+MAX_ANSWER = 10_000_000
+"""Bytes of an answer, after unpacking, that are read."""
+_CONNECT_S = 10.0
+_CHUNK = 65_536
+_REDIRECTS = (301, 302, 303, 307, 308)
+_OWN_HOST_ONLY = ("authorization", "cookie", "proxy-authorization")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request. `timeout_s` is for the whole of it.
+
+    `guard`: refuse addresses that are not of the open internet, unless `allow_private` (host names and
+    networks) has them; connections that an operator configured are not guarded. `redirects` is how many
+    are followed; 0 gives the redirect itself as the answer.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    timeout_s: float = 30.0
+    guard: bool = False
+    allow_private: Sequence[str] = ()
+    redirects: int = 0
+    max_answer: int = MAX_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `headers` have lower-case names, `url` is the address that answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str = ""
+
+
+class Sender(Protocol):
+    """Anything that sends calls: the network, or a rehearsal."""
+
+    def send(self, call: Call) -> Answer:
+        """The answer, whatever its status.
+
+        Raises `Failure`: `unreachable` (known not to have arrived), `no_answer` (it may have),
+        `blocked_address`, `invalid_input` (not an address).
+        """
+        ...
+
+
+class _Opening:
+    """How our connections open: resolve once, check, and connect to the very address that was checked."""
+
+    guard: Sequence[str] | None = None
+
+    def _new_conn(self: Any) -> socket.socket:
+        found = addresses.resolve(self._dns_host, self.port, self.guard)
+        for address in found:
+            try:
+                return urllib3.util.connection.create_connection(
+                    (address, self.port),
+                    self.timeout,
+                    source_address=self.source_address,
+                    socket_options=self.socket_options,
+                )
+            except OSError as refused:
+                reason = refused
+        if isinstance(reason, TimeoutError):
+            raise Failure("unreachable", f"{self.host} took no connection in time.")
+        said = reason.strerror or str(reason)
+        raise Failure("unreachable", f"{self.host} could not be reached: {said}.")
+
+
+class _PlainConnection(_Opening, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Opening, HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except (ssl.SSLError, ssl.CertificateError) as wrong:
+            said = (
+                getattr(wrong, "verify_message", "") or getattr(wrong, "reason", "") or str(wrong)
+            )
+            raise Failure(
+                "unreachable",
+                f"No secure connection to {self.host} could be made: {said}.",
+                "Check the address, and that it begins with https:// only where the other side offers it.",
+            ) from wrong
+
+
+class Transport:
+    """Sends calls over the network. One serves a whole process; it may be used from any thread."""
+
+    def __init__(self, *, connections_per_host: int = 32) -> None:
+        self._per_host = connections_per_host
+        self._managers: dict[Any, urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
+
+    def send(self, call: Call) -> Answer:
+        """See `Sender.send`."""
+        left = call.redirects
+        ends_at = time.monotonic() + call.timeout_s
+        while True:
+            answer = self._once(call, ends_at)
+            target = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not target or left <= 0:
+                return answer
+            left -= 1
+            call = _redirected(call, answer.status, target)
+
+    def close(self) -> None:
+        """Close the connections that are open."""
+        with self._lock:
+            for manager in self._managers.values():
+                manager.clear()
+            self._managers.clear()
+
+    def _once(self, call: Call, ends_at: float) -> Answer:
+        scheme, host = _checked(call.url)
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            raise Failure("no_answer", f"{host} did not answer within {call.timeout_s:g} seconds.")
+        timeout = urllib3.Timeout(connect=min(_CONNECT_S, left), total=left)
+        try:
+            response = self._manager(scheme, call).urlopen(
+                call.method,
+                call.url,
+                body=call.body,
+                headers=_headers(call),
+                redirect=False,
+                retries=False,
+                timeout=timeout,
+                preload_content=False,
+            )
+            try:
+                body = _body(response, call, ends_at, host)
+            except BaseException:
+                response.close()
+                raise
+        except (broken.HTTPError, OSError, ValueError) as error:
+            _fail(error, call, host)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, body, call.url)
+
+    def _manager(self, scheme: str, call: Call) -> urllib3.PoolManager:
+        guard = tuple(call.allow_private) if call.guard else None
+        key = (scheme, guard)
+        found = self._managers.get(key)
+        if found is None:
+            with self._lock:
+                found = self._managers.setdefault(key, self._make(scheme, guard))
+        return found
+
+    def _make(self, scheme: str, guard: tuple[str, ...] | None) -> urllib3.PoolManager:
+        options: dict[str, Any] = {"num_pools": 100, "maxsize": self._per_host}
+        if scheme == "https":
+            # The system's own authorities, and the published ones for images that come without any.
+            context = ssl.create_default_context()
+            context.load_verify_locations(certifi.where())
+            options["ssl_context"] = context
+        manager = urllib3.PoolManager(**options)
+        plain = type("Plain", (_PlainConnection,), {"guard": guard})
+        secure = type("Secure", (_SecureConnection,), {"guard": guard})
+        manager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
+        return manager
+
+
+def _checked(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme.lower() not in ("http", "https"):
+        raise Failure(
+            "invalid_input", "The address does not start with https:// or http:// and a host."
+        )
+    return parts.scheme.lower(), host
+
+
+def _headers(call: Call) -> dict[str, str]:
+    headers = {"User-Agent": f"Ringback/{__version__}", "Accept-Encoding": "gzip, deflate"}
+    named = {name.lower(): name for name in headers}
+    for name, value in call.headers.items():
+        headers.pop(named.get(name.lower(), name), None)
+        headers[name] = value
+    return headers
+
+
+def _body(response: urllib3.BaseHTTPResponse, call: Call, ends_at: float, host: str) -> bytes:
+    kept = bytearray()
+    while chunk := response.read1(_CHUNK, decode_content=True):
+        kept += chunk
+        if len(kept) > call.max_answer:
+            raise Failure("no_answer", f"{host} answered with more than {call.max_answer:,} bytes.")
+        if time.monotonic() > ends_at:
+            raise Failure("no_answer", f"{host} did not finish its answer in time.")
+    response.release_conn()
+    return bytes(kept)
+
+
+def _redirected(call: Call, status: int, target: str) -> Call:
+    url = urljoin(call.url, target)
+    method, body, headers = call.method, call.body, dict(call.headers)
+    if status == 303 or (status in (301, 302) and method == "POST"):
+        method, body = ("HEAD" if method == "HEAD" else "GET"), None
+        headers = {k: v for k, v in headers.items() if not k.lower().startswith("content-")}
+    if _origin(url) != _origin(call.url):
+        headers = {k: v for k, v in headers.items() if k.lower() not in _OWN_HOST_ONLY}
+    return replace(call, url=url, method=method, body=body, headers=headers)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, parts.port or default
+
+
+def _fail(error: Exception, call: Call, host: str) -> NoReturn:
+    if isinstance(error, broken.ConnectTimeoutError | broken.NewConnectionError):
+        raise Failure("unreachable", f"{host} could not be reached.") from error
+    if isinstance(error, broken.TimeoutError):
+        raise Failure(
+            "no_answer", f"{host} did not answer within {call.timeout_s:g} seconds."
+        ) from error
+    if isinstance(error, broken.LocationValueError | ValueError) and not isinstance(error, OSError):
+        raise Failure(
+            "invalid_input", f"The request to {host} cannot be written: {error}."
+        ) from error
+    raise Failure("no_answer", f"{host} broke the connection off before it answered.") from error
