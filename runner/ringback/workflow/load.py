@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from ringback import yamltext
 from ringback.problems import Problem
 from ringback.settings import Settings
 from ringback.workflow import check
 from ringback.workflow.build import build
+from ringback.workflow.files import has_errors, read_workflows
 from ringback.workflow.model import CatalogueLike, TriggerUse, Workflow, WorkflowSet
 from ringback.workflow.shape import shape_problems
 from ringback.yamltext import Document
-
-FOLDER = "workflows"
 
 
 def parse(source: str, file: str, *, id: str | None = None) -> tuple[Workflow | None, Document]:  # noqa: A002
@@ -41,29 +40,12 @@ def build_from(document: Document, workflow_id: str) -> Workflow | None:
         return None
 
 
-def has_errors(problems: Iterable[Problem]) -> bool:
-    """Whether one of them is more than a warning."""
-    return any(problem.severity == "error" for problem in problems)
-
-
-def workflow_files(folder: Path) -> list[Path]:
-    """The workflow files of a project, in alphabetical order."""
-    return sorted(
-        path
-        for path in (folder / FOLDER).glob("*.y*ml")
-        if path.suffix in {".yaml", ".yml"} and path.is_file() and not path.name.startswith(".")
-    )
-
-
 def load_folder(settings: Settings, catalogue: CatalogueLike) -> WorkflowSet:
     """Read and check every workflow of the project.
 
     A workflow with an error is left out; what ringback.yaml says of `enabled` wins over the file.
     """
-    documents = {
-        path.stem: yamltext.read_file(path, f"{FOLDER}/{path.name}")
-        for path in workflow_files(settings.folder)
-    }
+    documents = read_workflows(settings.folder)
     return load_documents(documents, catalogue, settings)
 
 

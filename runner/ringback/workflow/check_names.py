@@ -1,0 +1,340 @@
+"""Every name that a template reads: that it is there, that it comes before, and that it has what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ringback.expressions import Reference, is_template, references, syntax_problem
+from ringback.workflow.check_values import FREE
+from ringback.workflow.known import Shape, outputs, unknown_part
+from ringback.workflow.model import FieldLike
+from ringback.workflow.nearest import did_you_mean
+from ringback.workflow.surroundings import (
+    Data,
+    Place,
+    Surroundings,
+    all_steps,
+    entries,
+    mapping,
+    triggers,
+)
+
+WEBHOOK_NAMES = ("headers", "query", "body", "form", "files", "method", "path")
+"""What a webhook's `dedupe` may read: the request alone, before there is a run."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A name that templates may read at some point. `maybe` says in which words it may be absent."""
+
+    shape: Shape = None
+    maybe: str = ""
+
+
+@dataclass
+class Scope:
+    """The names at one point of a workflow. `hidden` are ids out of reach, with why; `cautious` is set below an `if`."""
+
+    known: dict[str, Known] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
+    later: dict[str, int] = field(default_factory=dict)
+    cautious: bool = False
+
+    def copy(self) -> Scope:
+        return replace(self, known=dict(self.known), hidden=dict(self.hidden))
+
+
+def names_problems(around: Surroundings) -> None:
+    """Check every template of the workflow."""
+    scope = Scope(known=_at_start(around), later=_lines_of_ids(around))
+    concurrency = mapping(around.data.get("concurrency"))
+    _texts(around, concurrency.get("key"), ("concurrency", "key"), scope)
+    walked = _walk(around, around.data.get("steps"), ("steps",), scope)
+    for name, known in walked.known.items():
+        if name not in scope.known:
+            walked.known[name] = replace(
+                known, maybe=known.maybe or "may not have been reached when the run fails"
+            )
+    _walk(around, around.data.get("on_failure"), ("on_failure",), walked)
+    for path, trigger in triggers(around.data):
+        _trigger(around, trigger, path, walked)
+
+
+def _at_start(around: Surroundings) -> dict[str, Known]:
+    project = None if around.settings is None else dict.fromkeys(around.settings.project)
+    inputs = around.data.get("inputs")
+    declared = (
+        dict.fromkeys(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else None
+    )
+    return {
+        "trigger": Known(_trigger_shape(around)),
+        "inputs": Known(declared),
+        "project": Known(project),
+        "run": Known(),
+        "now": Known(),
+    }
+
+
+def _trigger_shape(around: Surroundings) -> Shape:
+    """All that any of the triggers yields: a template may serve several."""
+    shapes = []
+    for _, said in triggers(around.data):
+        trigger = around.catalogue.trigger(str(said.get("uses")))
+        shapes.append(outputs(trigger, mapping(said.get("with"))) if trigger else None)
+    merged: dict[str, Shape] = {}
+    for shape in shapes or [None]:
+        if shape is None:
+            return None
+        for name, inner in shape.items():
+            merged[name] = inner if name not in merged or merged[name] == inner else None
+    return merged
+
+
+def _lines_of_ids(around: Surroundings) -> dict[str, int]:
+    return {
+        step["id"]: around.document.span((*path, "id")).line
+        for path, step in all_steps(around.data)
+        if isinstance(step.get("id"), str)
+    }
+
+
+def _walk(around: Surroundings, steps: Any, path: Place, scope: Scope) -> Scope:
+    """Check a list of steps; the scope after the last of them."""
+    scope = scope.copy()
+    for position, step in entries(steps):
+        _step(around, step, (*path, position), scope)
+    return scope
+
+
+def _step(around: Surroundings, step: Data, path: Place, scope: Scope) -> None:
+    """Check one step and add to `scope` what those after it may read."""
+    _texts(around, step.get("for_each"), (*path, "for_each"), scope)
+    inside = scope.copy()
+    if "for_each" in step:
+        inside.known[str(step.get("as", "item"))] = Known()
+    condition = step.get("if")
+    if isinstance(condition, str):
+        _text(around, condition, (*path, "if"), inside, expression=True)
+        inside.cautious = True
+    action = around.catalogue.action(str(step.get("uses")))
+    given = mapping(step.get("with"))
+    _inputs(around, given, action.inputs if action else {}, (*path, "with"), inside)
+    then = _walk(around, step.get("steps"), (*path, "steps"), inside)
+    conditional = condition is not None
+    _branch(
+        around,
+        step.get("else"),
+        (*path, "else"),
+        inside,
+        then,
+        scope,
+        "the other branch of the same step",
+    )
+    _branch(
+        around,
+        step.get("on_error"),
+        (*path, "on_error"),
+        inside,
+        then,
+        scope,
+        "steps that did not run",
+    )
+    _leave(step, then, inside, scope, conditional)
+    if isinstance(step.get("id"), str):
+        shape = outputs(action, given) if action and "for_each" not in step else None
+        scope.known[step["id"]] = Known(
+            shape, "is skipped where its `if` is false" if conditional else ""
+        )
+
+
+def _branch(
+    around: Surroundings,
+    steps: Any,
+    path: Place,
+    before: Scope,
+    then: Scope,
+    after: Scope,
+    why: str,
+) -> None:
+    """Check the steps of an `else` or `on_error`, which do not see what the step itself holds."""
+    if not isinstance(steps, list):
+        return
+    inner = before.copy()
+    for name in then.known.keys() - before.known.keys():
+        inner.hidden[name] = why
+    walked = _walk(around, steps, path, inner)
+    for name in walked.known.keys() - before.known.keys():
+        after.known[name] = replace(walked.known[name], maybe="sits in a branch that may not run")
+
+
+def _leave(step: Data, then: Scope, before: Scope, after: Scope, conditional: bool) -> None:
+    """What the steps held by a step leave to those after it."""
+    for name in then.known.keys() - before.known.keys():
+        if "for_each" in step:
+            after.hidden[name] = "a step that runs once for each entry of a list"
+        elif conditional:
+            after.known[name] = replace(then.known[name], maybe="sits in a branch that may not run")
+        else:
+            after.known[name] = then.known[name]
+    after.hidden.update({name: why for name, why in then.hidden.items() if name not in after.known})
+
+
+def _trigger(around: Surroundings, said: Data, path: Place, after: Scope) -> None:
+    """The templates of a trigger: `dedupe` reads the request alone, an answer reads the finished run."""
+    given = mapping(said.get("with"))
+    request = Scope(known={name: Known() for name in WEBHOOK_NAMES})
+    _texts(around, given.get("dedupe"), (*path, "with", "dedupe"), request)
+    answer = after.copy()
+    answer.cautious = True
+    _texts(around, given.get("respond"), (*path, "with", "respond"), answer)
+
+
+def _inputs(
+    around: Surroundings, given: Data, fields: Mapping[str, FieldLike], path: Place, scope: Scope
+) -> None:
+    for name, value in given.items():
+        about = fields.get(name, fields.get(FREE))
+        if about is None or about.template:
+            _texts(around, value, (*path, name), scope)
+
+
+def _strings(value: Any, path: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _strings(inner, (*path, name))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from _strings(inner, (*path, position))
+
+
+def _texts(around: Surroundings, value: Any, path: Place, scope: Scope) -> None:
+    for place, text in _strings(value, path):
+        if is_template(text):
+            _text(around, text, place, scope)
+
+
+def _text(
+    around: Surroundings, text: str, path: Place, scope: Scope, expression: bool = False
+) -> None:
+    wrong = syntax_problem(text, expression=expression)
+    if wrong is not None:
+        message, offset = wrong
+        end = _end_of_template(text, offset)
+        message, _, then = message.partition(" Did you mean")
+        then = f"Did you mean{then}" if then else "Mend the template."
+        around.say_inside(
+            "template", f"The template cannot be read: {message}", then, path, offset, end
+        )
+        return
+    for reference in references(text, expression=expression):
+        _reference(around, reference, path, scope)
+
+
+def _end_of_template(text: str, offset: int) -> int:
+    closes = [at + 2 for mark in ("}}", "%}") if (at := text.find(mark, offset)) >= 0]
+    line_end = text.find("\n", offset)
+    return min([*closes, len(text) if line_end < 0 else line_end])
+
+
+def _reference(around: Surroundings, reference: Reference, path: Place, scope: Scope) -> None:
+    name = reference.path[0]
+    known = scope.known.get(name)
+    if known is None:
+        code, message, then = _absent(around, name, scope)
+        around.say_inside(code, message, then, path, reference.start, reference.start + len(name))
+        return
+    unknown = unknown_part(known.shape, reference.path, 1)
+    if unknown is not None:
+        _no_such_part(around, reference, unknown.at, unknown.names, path)
+    elif known.maybe and not reference.guarded:
+        whole = ".".join(reference.path)
+        around.say_inside(
+            "maybe_absent",
+            f"The step `{name}` {known.maybe}.",
+            f"Allow for that: {{{{ {whole} | default('') }}}}, or move this step into the same branch.",
+            path,
+            reference.start,
+            reference.end,
+            "warning" if scope.cautious or "branch" not in known.maybe else "error",
+        )
+
+
+def _absent(around: Surroundings, name: str, scope: Scope) -> tuple[str, str, str]:
+    if name in scope.hidden:
+        return (
+            "out_of_reach",
+            f"The step `{name}` cannot be read here: it is inside {scope.hidden[name]}.",
+            "Read it inside that step.",
+        )
+    if name in scope.later:
+        line = scope.later[name]
+        return (
+            "comes_later",
+            f"The step `{name}` has not run yet at this point: it is on line {line}.",
+            "Move it above this step.",
+        )
+    if name == "item":
+        return (
+            "unknown_name",
+            "`item` is known only inside a step with `for_each`.",
+            "Add `for_each:` to this step.",
+        )
+    if name == "secrets":
+        return (
+            "unknown_name",
+            "Templates cannot read secrets.",
+            "Put the secret into a connection of ringback.yaml; the connection's actions use it.",
+        )
+    inputs = mapping(around.data.get("inputs"))
+    if name in inputs:
+        return (
+            "unknown_name",
+            f"There is no step `{name}`.",
+            f"The input is read as `inputs.{name}`.",
+        )
+    known = [*scope.known]
+    return (
+        "unknown_name",
+        f"There is no step `{name}`.",
+        did_you_mean(name, known, "A template can read"),
+    )
+
+
+_WHOLES = {
+    "inputs": ("The workflow declares no input `{part}`.", "Declare it under `inputs:`."),
+    "project": (
+        "ringback.yaml says nothing of `{part}`.",
+        "Add it under `project:` of ringback.yaml.",
+    ),
+}
+
+
+def _no_such_part(
+    around: Surroundings, reference: Reference, at: int, names: tuple[str, ...], path: Place
+) -> None:
+    part, parent = reference.path[at], ".".join(reference.path[:at])
+    message, otherwise = _WHOLES.get(parent, (f"`{parent}` has no `{{part}}`.", ""))
+    then = did_you_mean(part, names, f"`{parent}` has") or otherwise or "It yields nothing."
+    if otherwise and not then.startswith("Did"):
+        then = otherwise
+    start, end = _part_place(around, reference, at, path)
+    around.say_inside("unknown_field", message.format(part=part), then, path, start, end)
+
+
+def _part_place(
+    around: Surroundings, reference: Reference, at: int, path: Place
+) -> tuple[int, int]:
+    """Where one name of a reference stands in its text."""
+    node = around.document.node(path)
+    text = node.data if node is not None and isinstance(node.data, str) else ""
+    here = reference.start
+    for name in reference.path[: at + 1]:
+        found = text.find(name, here)
+        if found < 0 or found > reference.end:
+            return reference.start, reference.end
+        start, here = found, found + len(name)
+    return start, here
