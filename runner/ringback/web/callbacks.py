@@ -1,0 +1,192 @@
+"""`/callbacks/<connection>[/<token>]`: where gateways say what became of a message, and what came in.
+
+The raw bytes are verified before anything parses them. What fails is answered 401 and kept for the
+signature doctor; what is believed is answered 2xx however little we know of it, because a gateway takes
+anything else as a reason to send it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from flask import Blueprint, Response, request
+
+from ringback.connectors import callbacks as gateway_callbacks
+from ringback.connectors.callbacks import Inbound, IncomingRequest, Ping, Report
+from ringback.connectors.manifest import Manifest
+from ringback.connectors.verify import Refused, check
+from ringback.engine.accept import accept_inbound, accept_report
+from ringback.engine.runtime import Runtime
+from ringback.ids import new_id
+from ringback.journal import refused as refused_rows
+from ringback.problems import Failure
+from ringback.web.errors import Refusal, keeping
+from ringback.web.hook_auth import NEVER_KEPT
+from ringback.web.metrics import Metrics
+from ringback.web.requests import env_headers
+from ringback.web.streams import open_body, read_all
+
+log = logging.getLogger("ringback.web.callbacks")
+
+MAX_CALLBACK = 1_000_000
+"""Bytes of a callback's body; the largest documented one, a batch of reports, is far below."""
+_KEPT_A_SECOND = 5
+_NO_SHAPE = "It was verified and answered, but fits no shape that the connector knows."
+
+
+def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
+    """The door for gateways."""
+    doors = Blueprint("callbacks", __name__)
+    brake = _Brake()
+
+    def receive(connection: str, token: str = "") -> Response:
+        manifest, settings = _gateway(runtime, connection)
+        where = f"/callbacks/{connection}"
+        stream = open_body(request.environ, MAX_CALLBACK, where)
+        incoming = _incoming(runtime, request.environ, read_all(stream))
+        asked = _with_token(manifest, incoming, token) if token else incoming
+        try:
+            check(
+                manifest,
+                settings,
+                asked,
+                runtime.settings.public_url,
+                runtime.clock.now_ms(),
+            )
+            found = gateway_callbacks.read(manifest, settings, incoming)
+        except (Refused, Failure) as refused:
+            metrics.refused_callbacks.labels(connection).inc()
+            reason = runtime.masks.text(str(refused))
+            log.warning("a callback to %s was refused: %s", connection, reason)
+            if brake.lets_through():
+                _keep_refused(runtime, connection, incoming, reason)
+            raise _refusal(refused, where) from None
+        with keeping(where):
+            for one in found:
+                _take(runtime, metrics, connection, one)
+        if any(isinstance(one, Ping) and not one.known for one in found):
+            _keep_refused(runtime, connection, incoming, _NO_SHAPE)
+        status, content_type, body = gateway_callbacks.reply(manifest)
+        return Response(body, status, content_type=content_type)
+
+    for rule in ("/callbacks/<connection>", "/callbacks/<connection>/<path:token>"):
+        doors.add_url_rule(
+            rule, view_func=receive, methods=("GET", "POST"), provide_automatic_options=False
+        )
+    return doors
+
+
+def _gateway(runtime: Runtime, name: str) -> tuple[Manifest, Mapping[str, Any]]:
+    if name in runtime.settings.connections:
+        _, manifest, settings = runtime.connection(name)
+        if manifest.callbacks is not None:
+            return manifest, settings
+    raise Refusal(
+        404,
+        "not_found",
+        "There is no connection with callbacks by this name.",
+        "Check the address in the gateway's dashboard against `connections` in ringback.yaml.",
+        f"/callbacks/{name}",
+    )
+
+
+def _with_token(manifest: Manifest, incoming: IncomingRequest, token: str) -> IncomingRequest:
+    """`/callbacks/front-desk/<token>` says the same as `?token=<token>`, for dashboards that drop the query."""
+    assert manifest.callbacks is not None
+    names = [
+        str(entry.get("query") or "token")
+        for entry in manifest.callbacks.verify
+        if entry.get("scheme") == "token" and not entry.get("header")
+    ]
+    return replace(incoming, query=[*incoming.query, *((name, token) for name in names)])
+
+
+def _incoming(runtime: Runtime, environ: Mapping[str, Any], body: bytes) -> IncomingRequest:
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    query = environ["QUERY_STRING"]
+    url = runtime.settings.public_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
+    return IncomingRequest(
+        method=environ["REQUEST_METHOD"],
+        url=f"{url}?{query}" if query else url,
+        path=path,
+        query=parse_qsl(query, keep_blank_values=True),
+        headers=env_headers(environ),
+        body=body,
+        content_type=environ.get("CONTENT_TYPE", ""),
+        remote=environ.get("REMOTE_ADDR", ""),
+    )
+
+
+def _take(
+    runtime: Runtime, metrics: Metrics, connection: str, one: Report | Inbound | Ping
+) -> None:
+    if isinstance(one, Report):
+        event = accept_report(runtime, connection, one, runtime.masks.value(one.raw))
+        metrics.callbacks.labels(connection, "report").inc()
+        metrics.reports.labels(connection, one.status).inc()
+        log.info("%s reported %s of %s (%s)", connection, one.status, one.gateway_id, event)
+    elif isinstance(one, Inbound):
+        opened = accept_inbound(runtime, connection, one, runtime.masks.value(one.raw))
+        metrics.callbacks.labels(connection, "inbound").inc()
+        log.info("%s brought a message in; runs: %s", connection, ", ".join(opened) or "none")
+    else:
+        metrics.callbacks.labels(connection, "ping").inc()
+        if not one.known:
+            log.warning("a callback to %s fits no shape that its connector knows", connection)
+
+
+def _keep_refused(
+    runtime: Runtime, connection: str, incoming: IncomingRequest, reason: str
+) -> None:
+    """Keep what was refused, as evidence: its own proof blacked out where that is one of our secrets."""
+    shown = {name: "•••" if name in NEVER_KEPT else text for name, text in incoming.headers.items()}
+    row = refused_rows.Refused(
+        id=new_id("ref"),
+        connection=connection,
+        received_at=runtime.clock.now_ms(),
+        reason=reason,
+        method=incoming.method,
+        url=runtime.masks.text(incoming.url),
+        headers=runtime.masks.value(shown),
+        body=incoming.body,
+    )
+    # nobody waits for it: a stranger's request must not cost the work its time
+    runtime.journal.submit(lambda conn: refused_rows.add_refused(conn, row))
+
+
+def _refusal(refused: Refused | Failure, where: str) -> Refusal:
+    if isinstance(refused, Failure):
+        return Refusal(
+            400,
+            "unreadable",
+            refused.message,
+            "The gateway's callback does not have the shape that its connector describes.",
+            where,
+        )
+    return Refusal(
+        401,
+        "refused",
+        "The callback could not be verified.",
+        "Check the connection's secret, its signature settings and public_url; the log says why.",
+        where,
+    )
+
+
+class _Brake:
+    """Lets a few refused callbacks a second be kept; a flood of them is only counted."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._kept = 0
+
+    def lets_through(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._kept = second, 0
+        self._kept += 1
+        return self._kept <= _KEPT_A_SECOND
