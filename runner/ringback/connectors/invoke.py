@@ -26,13 +26,12 @@ def perform(
     action: Action, inputs: Mapping[str, Any], context: sdk.Context, transport: Sender
 ) -> dict[str, Any]:
     """The outputs of an action with prepared inputs. Raises `Failure`; no secret of the connection is in it."""
-    masks = _masks(action.connector, context.settings)
     try:
         if action.python is not None:
             return _checked(action, loading.function(action)(dict(inputs), context))
         return _by_request(action, inputs, context, transport)
     except Failure as failed:
-        raise _masked(failed, masks) from failed.__cause__
+        raise _masked(failed, action.connector, context.settings) from failed.__cause__
 
 
 def _by_request(
@@ -77,7 +76,6 @@ def send_sms(
     if action is None:
         raise Failure("invalid_input", f"{manifest.name} cannot send SMS.")
     complete = values.with_defaults(manifest.settings, settings)
-    masks = _masks(manifest, complete)
     try:
         if action.python is not None:
             return _sent_by_python(action, message, context)
@@ -92,7 +90,7 @@ def send_sms(
         answer = transport.send(request.build(action.request, scope))
         return response.sent(action.response, answer, manifest.name)
     except Failure as failed:
-        raise _masked(failed, masks) from failed.__cause__
+        raise _masked(failed, manifest, complete) from failed.__cause__
 
 
 def _sent_by_python(
@@ -111,11 +109,8 @@ def _sent_by_python(
     )
 
 
-def _masks(connector: Manifest, settings: Mapping[str, Any]) -> Masks:
-    return Masks(values.secret_values(connector.settings, settings))
-
-
-def _masked(failed: Failure, masks: Masks) -> Failure:
+def _masked(failed: Failure, connector: Manifest, settings: Mapping[str, Any]) -> Failure:
+    masks = Masks(values.secret_values(connector.settings, settings))
     return replace(
         failed,
         message=masks.text(failed.message),
@@ -169,7 +164,7 @@ def _content(
     if json is not None:
         return jsonlib.dumps(json, ensure_ascii=False).encode(), "application/json"
     if form is not None:
-        said = urlencode(_plain(form), True, quote_via=quote).encode()
+        said = urlencode(_plain(form), True).encode()
         return said, "application/x-www-form-urlencoded"
     return (body.encode() if isinstance(body, str) else body), ""
 

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from ringback.connectors import references
 from ringback.connectors.manifest import Request
@@ -76,13 +76,13 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _encoded(values: Mapping[str, Any]) -> str:
+def _encoded(values: Mapping[str, Any], *, form: bool = False) -> str:
     pairs = [
         (name, _written(one))
         for name, value in values.items()
         for one in (value if isinstance(value, list) else [value])
     ]
-    return urlencode(pairs, quote_via=quote)
+    return urlencode(pairs, quote_via=quote_plus if form else quote)
 
 
 def _auth(auth: Mapping[str, Any]) -> dict[str, str]:
@@ -103,7 +103,7 @@ def _body(request: Request, scope: Mapping[str, Any]) -> tuple[str, bytes | None
         return "application/json", said.encode()
     if request.form is not None:
         filled = references.fill(dict(request.form), scope)
-        return "application/x-www-form-urlencoded", _encoded(filled).encode()
+        return "application/x-www-form-urlencoded", _encoded(filled, form=True).encode()
     if request.body is not None:
         filled = references.fill(request.body, scope)
         return "text/plain; charset=utf-8", _written("" if filled is None else filled).encode()

@@ -115,6 +115,10 @@ class _SecureConnection(_Opening, HTTPSConnection):
                 f"No secure connection to {self.host} could be made: {said}.",
                 "Check the address, and that it begins with https:// only where the other side offers it.",
             ) from wrong
+        except OSError as wrong:  # the connection was open, but nothing had been sent yet
+            raise Failure(
+                "unreachable", f"{self.host} did not complete a secure connection."
+            ) from wrong
 
 
 class Transport:

@@ -1,0 +1,100 @@
+"""Every connector there is, driven by its own examples, and what holds for all of them."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.connectors import harness
+
+from ringback.clock import to_ms
+from ringback.connectors import verify
+from ringback.connectors.manifest import STATUSES, Manifest
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+CONNECTORS = list(harness.CATALOGUE.connectors.values())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        assert host in LOOPBACK, f"a case calls {host}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def test_every_connector_of_the_shelf_loads() -> None:
+    assert [str(problem) for problem in harness.CATALOGUE.problems] == []
+    assert len(CONNECTORS) > 0
+
+
+@pytest.mark.parametrize("case", harness.CASES, ids=lambda case: case.label)
+def test_case(case: harness.Case, tmp_path: Path) -> None:
+    harness.run(case, tmp_path)
+
+
+@pytest.mark.parametrize("manifest", CONNECTORS, ids=lambda manifest: manifest.id)
+def test_everything_a_connector_offers_has_a_case(manifest: Manifest) -> None:
+    shown = {case.subject for case in harness.cases_of(manifest)}
+    assert shown, f"{manifest.id} has no examples"
+    offered = {trigger.full for trigger in manifest.triggers.values()}
+    for action in manifest.actions.values():
+        offered.add("send" if action.implements == "sms.send" else action.full)
+    if manifest.callbacks is not None:
+        offered.add("callback")
+    assert offered - shown == set()
+
+
+@pytest.mark.parametrize("manifest", CONNECTORS, ids=lambda manifest: manifest.id)
+def test_a_recorded_example_says_where_it_comes_from(manifest: Manifest) -> None:
+    for case in harness.cases_of(manifest):
+        assert case.data.get("title"), f"{case.label} has no title"
+        if case.file.suffix == ".json":
+            assert {"where", "date"} <= set(case.data.get("source", {})), case.label
+
+
+@pytest.mark.parametrize("manifest", CONNECTORS, ids=lambda manifest: manifest.id)
+def test_a_manifest_stays_within_its_budget(manifest: Manifest) -> None:
+    if manifest.callbacks is not None:
+        for report in manifest.callbacks.report:
+            assert set(report.statuses.values()) <= set(STATUSES)
+        reported = [key for block in ("report", "inbound") for key in manifest.callbacks.raw.get(block, {})]  # fmt: skip
+        assert len(reported) <= 30
+
+
+PROVEN = [
+    case
+    for case in harness.CASES
+    if "callback" in case.data
+    and "expect" in case.data
+    and not case.data.get("settings", {}).get("callbacks_open")
+]
+
+
+@pytest.mark.parametrize("case", PROVEN, ids=lambda case: case.label)
+def test_a_callback_without_its_proof_is_refused(case: harness.Case) -> None:
+    settings, request = harness.settings_of(case), harness.request_of(case)
+    now_ms = to_ms(harness.NOW)
+    bare = replace(request, url=request.url.partition("?")[0], query=[], headers={})
+    with pytest.raises(verify.Refused):
+        verify.check(case.manifest, settings, bare, harness.ADDRESS, now_ms)
+    names = {entry["scheme"] for entry in verify.options(case.manifest, settings) if _live(entry)}
+    if names & {"hmac", "standard_webhooks"}:
+        changed = replace(request, body=request.body + b" ")
+        with pytest.raises(verify.Refused):
+            verify.check(case.manifest, settings, changed, harness.ADDRESS, now_ms)
+    if "token" in names:
+        wrong = replace(request, query=[(name, value + "x") for name, value in request.query])
+        with pytest.raises(verify.Refused):
+            verify.check(case.manifest, settings, wrong, harness.ADDRESS, now_ms)
+
+
+def _live(entry: dict[str, Any]) -> bool:
+    return verify.SCHEMES[entry["scheme"]].configured(entry)
