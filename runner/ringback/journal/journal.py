@@ -12,10 +12,11 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,15 +36,16 @@ MAX_BATCH = 200
 BUSY_MS = 30_000
 """How long to wait for another process that is writing."""
 
-_PRAGMAS = (
-    "PRAGMA auto_vacuum = INCREMENTAL",  # counts only while the file is empty: before anything else
-    "PRAGMA journal_mode = WAL",
+_PRAGMAS = ("PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -16000")
+_READER = (*_PRAGMAS, "PRAGMA query_only = ON")
+_WRITER = (
+    *_PRAGMAS,
     "PRAGMA synchronous = FULL",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16000",
     "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA journal_size_limit = 67108864",
 )
+# What a file keeps once it has been set; these want the file to themselves, so only a new one gets them.
+_NEW_FILE = ("PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL")
 
 
 class _Job:
@@ -82,10 +84,10 @@ class Journal:
         path = _path(where)
         try:
             _make(path)
-            writing = _engine(path, "BEGIN IMMEDIATE", 1)
+            writing = _engine(path, "BEGIN IMMEDIATE", 1, _WRITER)
             with writing.connect() as conn:
                 upgrade(conn)
-            reading = _engine(path, "BEGIN", 8, "PRAGMA query_only = ON")
+            reading = _engine(path, "BEGIN", 16, _READER)
         except (OSError, sqlite3.Error, DBAPIError) as error:
             raise _cannot_open(path, error) from error
         return cls(path, clock, writing, reading)
@@ -174,6 +176,7 @@ def _commit(conn: Connection, batch: list[_Job]) -> None:
                 raise sqlite3.OperationalError("a write ended the transaction that it was part of")
     except (sqlite3.Error, DBAPIError) as error:
         log.error("The journal could not be written", exc_info=error)
+        driver.rollback()  # SQLite keeps a transaction open whose COMMIT it refused
         for job in batch:
             _fail(job, job.error or _not_written(error))
         return
@@ -269,12 +272,28 @@ def _path(where: Path | str) -> Path:
 
 
 def _make(path: Path) -> None:
-    """Make folder and file for our eyes only; SQLite gives its other files the mode of this one."""
+    """Make folder and file for our eyes only (SQLite gives its other files the mode of this one), and set a new file up.
+
+    A file that is there is opened by SQLite alone: closing it any other way would drop the locks that
+    this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    give_up = time.monotonic() + BUSY_MS / 1000
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)) as driver:
+        while driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                for pragma in _NEW_FILE:
+                    driver.execute(pragma)
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait for this lock by itself; another process is at the same work
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.005)
 
 
-def _engine(path: Path, begin: str, connections: int, *pragmas: str) -> Engine:
+def _engine(path: Path, begin: str, connections: int, pragmas: Sequence[str]) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         paramstyle="named",
@@ -291,12 +310,13 @@ def _engine(path: Path, begin: str, connections: int, *pragmas: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
-        for pragma in (*_PRAGMAS, *pragmas):
+        for pragma in pragmas:
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def _begun(conn: Connection) -> None:
-        conn.exec_driver_sql(begin)
+        driver: Any = conn.connection.dbapi_connection
+        driver.execute(begin)
 
     return engine
 

@@ -48,6 +48,17 @@ _ORPHANS = Statement(
     )
     .order_by(reports.c.id)
 )
+_ORPHANS_TO = Statement(
+    select(*_COLUMNS)
+    .where(
+        reports.c.message_id.is_(None),
+        reports.c.gateway_id.is_not(None),
+        reports.c.connection == bindparam("connection"),
+        reports.c.number == bindparam("number"),
+        reports.c.received_at >= bindparam("since"),
+    )
+    .order_by(reports.c.id)
+)
 _ATTACH = Statement(
     update(reports)
     .where(reports.c.id == bindparam("report"), reports.c.message_id.is_(None))
@@ -72,6 +83,12 @@ def orphans(conn: Connection, connection: str, gateway_id: str) -> list[Report]:
     """Reports that came before we knew this gateway id, oldest first."""
     values = {"connection": connection, "gateway_id": gateway_id}
     return [_report(row) for row in _ORPHANS.rows(conn, values)]
+
+
+def orphans_to(conn: Connection, connection: str, number: str, since: int) -> list[Report]:
+    """Reports of messages that we do not know by id, about this number, received since then; oldest first."""
+    values = {"connection": connection, "number": number, "since": since}
+    return [_report(row) for row in _ORPHANS_TO.rows(conn, values)]
 
 
 def attach(conn: Connection, report_id: str, message_id: str) -> None:

@@ -3,7 +3,8 @@
 A run is advanced by whoever holds its `Lease`. Each write of a held run names the holder and the fence
 (a count of the claims), so that one who was taken for dead and woke up changes nothing: it gets
 `LeaseLost`, and its whole write is rolled back. A finished run has no holder and can have none again,
-which is what makes it immutable.
+which is what makes it immutable. Notes, waits and messages carry no guard of their own: a write that
+touches a held run through them alone calls `check` first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     null,
     select,
     update,
@@ -86,6 +86,12 @@ class Peer(NamedTuple):
     id: str
     state: str
     holder: str | None
+    wake_at: int | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """It waits in the queue until another run wakes it."""
+        return self.state == "queued" and self.holder is None and self.wake_at is None
 
 
 class Page(NamedTuple):
@@ -175,10 +181,10 @@ _NEXT_WAKE = Statement(
     select(runs.c.wake_at)
     .where(runs.c.wake_at.is_not(None), runs.c.holder.is_(None))
     .order_by(runs.c.wake_at)
-    .limit(literal(1, literal_execute=True))
+    .limit(1)
 )
 _PEERS = Statement(
-    select(runs.c.id, runs.c.state, runs.c.holder)
+    select(runs.c.id, runs.c.state, runs.c.holder, runs.c.wake_at)
     .where(runs.c.concurrency_key == bindparam("shared"), runs.c.finished_at.is_(None))
     .order_by(runs.c.id)
 )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from ringback.journal import jsontext
-from ringback.journal.runs import Lease, LeaseLost, held, holding
+from ringback.journal.runs import Lease, LeaseLost, check, held, holding
 from ringback.journal.schema import runs, steps
 from ringback.journal.statements import Row, Statement
 
@@ -81,11 +81,7 @@ _SETTLE = Statement(
 )
 _FORGET_UNCERTAIN = Statement(delete(steps).where(*_UNCERTAIN))
 _FORGET = Statement(
-    delete(steps).where(
-        steps.c.run_id == bindparam("run"),
-        steps.c.path == bindparam("at"),
-        exists().where(*held()),
-    )
+    delete(steps).where(steps.c.run_id == bindparam("run"), steps.c.path == bindparam("at"))
 )
 
 
@@ -118,8 +114,9 @@ def get_step(conn: Connection, run_id: str, path: str) -> Step | None:
 
 
 def forget(conn: Connection, lease: Lease, path: str) -> None:
-    """Take a step's row away, so that the step is done again. Nothing happens when there is none or the lease is lost."""
-    _FORGET.run(conn, {**holding(lease), "run": lease.run_id, "at": path})
+    """Take a step's row away, so that the step is done again; fine when there is none. Raises `LeaseLost`."""
+    check(conn, lease)
+    _FORGET.run(conn, {"run": lease.run_id, "at": path})
 
 
 def settle_sent(conn: Connection, run_id: str, path: str, output: Any, now: int) -> bool:
