@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from email.headerregistry import Address
@@ -52,7 +53,9 @@ def compose(inputs: dict[str, Any], context: Context) -> tuple[EmailMessage, lis
     message = EmailMessage()
     message["From"] = formataddr((name, _checked(sender, "from")))
     message["Date"] = format_datetime(context.now())
-    message["Message-ID"] = f"<{context.idempotency_key}@{sender.rpartition('@')[2]}>"
+    # The same for every attempt: a mail server that got it twice can tell. RFC 5322 allows no colon or slash here.
+    own = re.sub(r"[^A-Za-z0-9_-]+", ".", context.idempotency_key).strip(".")
+    message["Message-ID"] = f"<{own}@{sender.rpartition('@')[2]}>"
     message["Subject"] = " ".join(inputs["subject"].split())
     recipients: list[str] = []
     for field, header in (("to", "To"), ("cc", "Cc"), ("bcc", "")):
