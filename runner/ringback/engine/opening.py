@@ -1,0 +1,218 @@
+"""An event opens a run: one write, in which the run is also claimed for the executor of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from ringback.engine import concurrency
+from ringback.engine.executor import Warm
+from ringback.engine.runtime import Runtime
+from ringback.expressions import render
+from ringback.ids import new_id
+from ringback.journal import definitions, events, files, runs, waits
+from ringback.journal.runs import Lease, Run
+from ringback.problems import Failure
+from ringback.sdk import File
+from ringback.workflow.model import Workflow
+
+
+class Event(NamedTuple):
+    """Something that came in: `kind` and `data` as the journal keeps them, `key` tells a second copy."""
+
+    kind: str
+    source: str
+    key: str | None
+    data: Any
+
+
+class Plan(NamedTuple):
+    """A run to be opened, worked out before the write so that the writer need not wait for templates."""
+
+    workflow: Workflow
+    trigger: int
+    inputs: dict[str, Any]
+    concurrency_key: str | None
+    error: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Opened:
+    """What an event has opened; to be handed to `opened` after the commit."""
+
+    run_id: str
+    event_id: str
+    duplicate: bool = False
+    warm: Warm | None = None
+    woken: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    definition: str | None = None
+
+
+def plan(runtime: Runtime, workflow: Workflow, trigger: int, event: Event) -> Plan:
+    """What the run of an event will begin with."""
+    said = runtime.settings.workflows.get(workflow.id)
+    given = said.inputs if said is not None else {}
+    inputs = {name: given.get(name, one.default) for name, one in workflow.inputs.items()}
+    rule = workflow.concurrency
+    if rule is None:
+        return Plan(workflow, trigger, inputs, None)
+    scope = {
+        "trigger": event.data,
+        "inputs": inputs,
+        "project": dict(runtime.settings.project),
+        "now": runtime.clock.now().astimezone(runtime.timezone),
+    }
+    try:
+        key = str(render(rule.key, scope))
+    except Failure as failure:
+        failure.where = failure.where or "concurrency.key"
+        return Plan(workflow, trigger, inputs, None, failure.as_json())
+    return Plan(workflow, trigger, inputs, f"{workflow.id}:{key}")
+
+
+def open_event(
+    conn: Connection,
+    runtime: Runtime,
+    run: Plan,
+    event: Event,
+    *,
+    uploads: Sequence[File] = (),
+    parent: tuple[str, str] | None = None,
+) -> Opened:
+    """Keep an event and open its run. A second copy of an event gets the first one's run."""
+    now = runtime.clock.now_ms()
+    added = events.add_event(
+        conn,
+        id=new_id("evt"),
+        source=event.source,
+        key=event.key,
+        workflow=run.workflow.id,
+        kind=event.kind,
+        data=event.data,
+        received_at=now,
+    )
+    if added.duplicate and added.run is not None:
+        return Opened(added.run, added.id, duplicate=True)
+    for upload in uploads:
+        files.keep_file(conn, upload, now, event_id=added.id)
+    return open_run(conn, runtime, run, event, added.id, parent=parent)
+
+
+def open_run(
+    conn: Connection,
+    runtime: Runtime,
+    run: Plan,
+    event: Event,
+    event_id: str,
+    *,
+    parent: tuple[str, str] | None = None,
+) -> Opened:
+    """Open one run of an event that is kept: claimed for this process, queued, skipped or failed at once."""
+    now, workflow = runtime.clock.now_ms(), run.workflow
+    made = Opened(new_id("run"), event_id)
+    if not runtime.is_kept(workflow):
+        definitions.add_definition(
+            conn,
+            definitions.Definition(
+                workflow.hash, workflow.id, workflow.name or workflow.id, workflow.source, now
+            ),
+        )
+        made.definition = workflow.hash
+    verdict = "go"
+    if run.concurrency_key is not None and workflow.concurrency is not None:
+        admission = concurrency.admit(conn, workflow.concurrency, run.concurrency_key, now)
+        verdict = admission.verdict
+        made.ended.extend(admission.ended)
+        made.woken.extend(admission.woken)
+        for ended in admission.ended:
+            made.woken.extend(wake_callers(conn, ended, now))
+    hold = verdict == "go" and run.error is None and runtime.executor.room()
+    lease = runs.add_run(
+        conn,
+        id=made.run_id,
+        event_id=event_id,
+        workflow=workflow.id,
+        definition=workflow.hash,
+        trigger=run.trigger,
+        inputs=run.inputs,
+        created_at=now,
+        holder=runtime.holder if hold else None,
+        wake_at=now if verdict == "go" else None,
+        concurrency_key=run.concurrency_key,
+        parent_run=parent[0] if parent else None,
+        parent_step=parent[1] if parent else None,
+    )
+    if lease is not None:
+        made.warm = _warm(lease, run, event, event_id, now, parent)
+    elif run.error is not None:
+        runs.finish_free(conn, made.run_id, "failed", now, error=run.error)
+        made.ended.append(made.run_id)
+    elif verdict == "skip":
+        runs.finish_free(conn, made.run_id, "skipped", now)
+        made.ended.append(made.run_id)
+    elif verdict == "go":
+        made.woken.append(made.run_id)
+    return made
+
+
+def opened(runtime: Runtime, made: Opened) -> None:
+    """The commit has succeeded: let the executor know."""
+    if made.definition is not None:
+        runtime.now_kept([made.definition])
+    if made.warm is not None:
+        runtime.remember(made.warm.workflow)
+        runtime.executor.submit(made.run_id, made.warm)
+    for run_id in made.ended:
+        runtime.ended(run_id)
+    woken(runtime, made.woken)
+
+
+def woken(runtime: Runtime, run_ids: Sequence[str]) -> None:
+    """Runs have become due: let the executor know, which leaves them to its ticker when it is full."""
+    for run_id in run_ids:
+        if runtime.executor.room():
+            runtime.executor.submit(run_id, None, 1)
+        else:
+            runtime.executor.notify(runtime.clock.now_ms())
+
+
+def wake_callers(conn: Connection, run_id: str, now: int) -> list[str]:
+    """A called run has ended: wake the run that waits for it."""
+    return [
+        wait.run_id
+        for wait in waits.find_waits(conn, "call", run_id)
+        if runs.wake(conn, wait.run_id, now)
+    ]
+
+
+def _warm(
+    lease: Lease, run: Plan, event: Event, event_id: str, now: int, parent: tuple[str, str] | None
+) -> Warm:
+    """The run as the journal has it, without reading it back."""
+    opened_run = Run(
+        id=lease.run_id,
+        event_id=event_id,
+        workflow=run.workflow.id,
+        definition=run.workflow.hash,
+        trigger=run.trigger,
+        state="running",
+        inputs=run.inputs,
+        created_at=now,
+        started_at=now,
+        finished_at=None,
+        wake_at=None,
+        holder=lease.holder,
+        fence=lease.fence,
+        concurrency_key=run.concurrency_key,
+        cancel=False,
+        parent_run=parent[0] if parent else None,
+        parent_step=parent[1] if parent else None,
+        error=None,
+        result=None,
+        attempts=1,
+    )
+    return Warm(lease, opened_run, event.data, event.kind, run.workflow)

@@ -1,0 +1,219 @@
+"""Sending a message: the gate, the intent, the gateway, the result. Nothing is texted twice because a process died."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ringback.connectors import invoke
+from ringback.connectors.invoke import SendResult
+from ringback.connectors.manifest import Action
+from ringback.engine import effects
+from ringback.engine.context import StepContext
+from ringback.engine.job import Job
+from ringback.engine.runtime import Runtime
+from ringback.journal import messages, steps, waits
+from ringback.journal.messages import Message
+from ringback.problems import Failure
+from ringback.sms import gate, reports, send
+
+ROLE = "sms.send"
+
+
+def send_message(job: Job) -> Any:
+    """The operation behind every action that sends an SMS. Output: the message."""
+    sent = _Send(job)
+    if job.began:
+        return sent.go_on()
+    return sent.begin()
+
+
+def gateways(runtime: Runtime) -> list[str]:
+    """The connections that can send."""
+    return [
+        connection.name
+        for connection in runtime.settings.connections.values()
+        if runtime.catalogue.implementing(ROLE, connection.uses)
+    ]
+
+
+class _Send:
+    """One send step on its way; `message` is the row of the message once there is one."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.walk = job.walk
+        self.runtime = job.walk.runtime
+        self.ways = send.ways(
+            job.inputs.get("send_through"),
+            self.runtime.settings.send_through,
+            gateways(self.runtime),
+        )
+
+    def begin(self) -> Any:
+        job = self.job
+        verdicts = gate.judge(job.inputs["to"], job.inputs["text"], self.runtime.settings.project)
+        gate.pass_or_fail(verdicts)
+        message = send.draft(
+            verdicts,
+            job.inputs["text"],
+            self.ways[0],
+            job.inputs,
+            self.walk.run.id,
+            job.row.path,
+            self.walk.now,
+        )
+        return self.go(message, self.ways, new=True)
+
+    def go_on(self) -> Any:
+        """The journal knows of this step: it waited for another try, or Ringback stopped in the middle of it."""
+        job = self.job
+        with self.runtime.journal.read() as conn:
+            known = messages.of_step(conn, self.walk.run.id, job.row.path)
+        if not known:
+            return self.begin()
+        message = known[-1]
+        if job.row.state == "intended" and not self.action(message.connection).idempotent:
+            return self.doubt(message, effects.CRASHED)
+        job.next_attempt()
+        left = (
+            self.ways[self.ways.index(message.connection) :]
+            if message.connection in self.ways
+            else ()
+        )
+        return self.go(message, left or self.ways, new=False)
+
+    def go(self, message: Message, ways: tuple[str, ...], *, new: bool) -> Any:
+        for at, name in enumerate(ways):
+            self.action(name)
+            message = message._replace(connection=name, updated_at=self.walk.now)
+            self.intend(message, new=new and at == 0)
+            try:
+                result = self.call(message)
+            except Failure as failure:
+                failure.where = failure.where or f"connection {name}"
+                if at + 1 < len(ways) and send.moves_on(failure):
+                    self.walk.note(
+                        self.job.row.path,
+                        f"{name} did not take the message: {failure.message} Trying {ways[at + 1]}.",
+                        {"code": failure.code},
+                    )
+                    continue
+                return self.failed(message, failure)
+            return self.took(message, result)
+        raise AssertionError("a message had no way to go")
+
+    def intend(self, message: Message, *, new: bool) -> None:
+        """The intent is on disk when this returns."""
+        row, lease = self.job.row, self.walk.lease
+        kept = row._replace(input=self.runtime.masks.value(row.input))
+        masked = message._replace(text=self.runtime.masks.text(message.text))
+
+        def write(conn: Connection) -> None:
+            steps.put(conn, lease, kept)
+            if new:
+                messages.add_message(conn, masked)
+            else:
+                messages.update_message(conn, masked)
+
+        self.walk.rows[row.path] = row
+        self.walk.commit(write)
+
+    def call(self, message: Message) -> SendResult:
+        _, manifest, settings = self.runtime.connection(message.connection)
+        context = StepContext(self.walk, self.job.row.path, settings)
+        payload = send.payload(message, self.job.inputs.get("reference"))
+        address = f"{self.runtime.settings.public_url}/callbacks/{message.connection}"
+
+        def once() -> SendResult:
+            return invoke.send_sms(
+                manifest,
+                settings,
+                payload,
+                self.runtime.transport,
+                callback_url=address,
+                idempotency_key=context.idempotency_key,
+                context=context,
+            )
+
+        return effects.careful(once, self.job.step.timeout_ms, self.job.step.title)
+
+    def took(self, message: Message, result: SendResult) -> Any:
+        now = self.walk.now
+        heard = reports.Heard(result.status if result.status != "unknown" else "accepted", now)
+
+        def write(conn: Connection) -> None:
+            reports.took(
+                conn,
+                message.id,
+                heard,
+                now,
+                gateway_id=result.gateway_id,
+                cost=result.cost,
+                segments=result.segments,
+            )
+
+        message = message._replace(
+            gateway_id=result.gateway_id,
+            cost=result.cost,
+            segments=result.segments or message.segments,
+            status=heard.status,
+            status_at=now,
+        )
+        extra = [write] + ([self.wait_over] if self.job.began else [])
+        return self.job.succeed(reports.as_output(message), *extra, urgent=True)
+
+    def wait_over(self, conn: Connection) -> None:
+        waits.drop_wait(conn, self.walk.run.id, self.job.row.path)
+
+    def failed(self, message: Message, failure: Failure) -> Any:
+        """It is tried again, or in doubt, or has failed for good."""
+        idempotent = self.action(message.connection).idempotent
+        try:
+            output = effects.after_failure(
+                self.walk,
+                self.job.step,
+                self.job.row,
+                failure,
+                repeatable=idempotent,
+                settled=lambda conn: self.settled(conn, message.id),
+            )
+        except Failure:
+            now = self.walk.now
+            refused = failure.code in send.STAYS or failure.code == "refused"
+            said = reports.Heard(
+                "rejected" if refused else "failed", now, None, failure.code, failure.message
+            )
+            self.walk.also(lambda conn: _end(conn, message.id, said, now))
+            raise
+        return self.job.succeed(output, urgent=True)
+
+    def doubt(self, message: Message, error: dict[str, Any]) -> Any:
+        """Whether it went nobody knows: a report that has come may say so."""
+        output = effects.uncertain(
+            self.walk, self.job.row, error, lambda conn: self.settled(conn, message.id)
+        )
+        return self.job.succeed(output, urgent=True)
+
+    def settled(self, conn: Connection, message_id: str) -> dict[str, Any] | None:
+        found = reports.in_doubt(conn, message_id, self.walk.now)
+        return None if found is None else reports.as_output(found)
+
+    def action(self, name: str) -> Action:
+        """The sending action of a connection. Raises `Failure` when it has none."""
+        _, manifest, _ = self.runtime.connection(name)
+        action = manifest.implementing(ROLE)
+        if action is None:
+            raise Failure(
+                "invalid_input",
+                f"The connection {name} uses {manifest.name}, which cannot send SMS.",
+                f"Send through one of: {', '.join(gateways(self.runtime)) or 'none is configured'}.",
+            )
+        return action
+
+
+def _end(conn: Connection, message_id: str, heard: reports.Heard, now: int) -> None:
+    message = messages.get_message(conn, message_id)
+    if message is not None:
+        messages.update_message(conn, reports.fold(message, heard, now))

@@ -1,0 +1,3 @@
+"""What is special about text messages: numbers, segments, statuses, reports."""
+
+from __future__ import annotations
