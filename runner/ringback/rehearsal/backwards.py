@@ -67,6 +67,8 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
     fault = _read_body(request, call, found)
     if fault:
         return Wrong(400, fault)
+    if not _same_settings(found, settings):
+        return Wrong(401, "The credentials are not the ones of this connection.")
     to = found.get("message.to") or found.get("message.to_digits")
     if isinstance(to, list):
         to = to[0] if to else None
@@ -104,7 +106,7 @@ def _collect(template: Any, value: Any, found: dict[str, Any]) -> None:
     if isinstance(template, str):
         whole = _REFERENCE.fullmatch(template.strip())
         if whole:
-            if value is not None:
+            if value is not None or whole[1].startswith("settings."):
                 found.setdefault(whole[1], value)
         elif isinstance(value, str) and "{{" in template:
             match = re.fullmatch(_pattern(template), value, re.DOTALL)
@@ -145,6 +147,15 @@ def _authorised(auth: Mapping[str, Any], settings: Mapping[str, Any], call: Call
         return given == f"Basic {base64.b64encode(pair).decode()}"
     if "value" in filled.get("header", {}):
         return headers.get(str(filled["header"]["name"]).lower()) == str(filled["header"]["value"])
+    return True
+
+
+def _same_settings(found: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether what stands in a call for settings (a token in the query, say) is what this connection has."""
+    for name, value in found.items():
+        scope, _, key = name.partition(".")
+        if scope == "settings" and settings.get(key) and str(value) != str(settings[key]):
+            return False
     return True
 
 
