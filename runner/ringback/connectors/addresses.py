@@ -20,8 +20,8 @@ def is_public(address: Address) -> bool:
     inner = _inside(address)
     if inner is not None and not is_public(inner):
         return False
-    if inner is not None and isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return True
+    if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in _NAT64):
+        return True  # nothing but another way to write the address inside, which was judged
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
