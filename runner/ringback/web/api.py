@@ -17,6 +17,7 @@ from ringback.web.bodyschema import compile_schema
 from ringback.web.errors import Refusal, all_at_once, keeping
 from ringback.web.openapi import describe
 from ringback.web.operations import BASE, Asked, Operation, read_query_params
+from ringback.web.requests import env_headers
 from ringback.web.streams import open_body, read_all
 from ringback.web.tokens import check_token
 
@@ -49,7 +50,7 @@ def _view(runtime: Runtime, operation: Operation) -> Any:
     mistakes_of = compile_schema(operation.body) if operation.body is not None else None
 
     def view(**path: str) -> Response:
-        check_token(runtime.settings, request.headers)
+        check_token(runtime.settings, env_headers(request.environ))
         query = read_query(request.environ["QUERY_STRING"], operation.where)
         values = read_query_params(operation, query)
         with keeping(operation.where):

@@ -30,6 +30,15 @@ def read_manual(runtime: Runtime, environ: Mapping[str, Any], where: str) -> dic
     body = read_body(stream, environ.get("CONTENT_TYPE", ""), keep, "file", where)
     if body.file is not None:
         return {"data": {}, "files": {"file": body.file}, "stored": body.stored}
+    twice = [name for name, file in body.files.items() if isinstance(file, list)]
+    if twice:
+        raise Refusal(
+            422,
+            "several_files",
+            f"The file {twice[0]} came more than once.",
+            "Send one file by each name.",
+            where,
+        )
     content = body.content if body.content is not None else {}
     if not isinstance(content, dict):
         raise _not_an_object(where)

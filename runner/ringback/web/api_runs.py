@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from ringback.engine import accept
+from ringback.engine.accept import cancel, settle
 from ringback.engine.runtime import Runtime
 from ringback.journal import jsontext, runs
 from ringback.journal.messages import Message
@@ -48,7 +48,7 @@ def settle_step(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
     """`POST /runs/{run}/settle`."""
     run = _get(runtime, asked.path["run"])
     path, how = asked.body["path"], asked.body["how"]
-    if not accept.settle(runtime, run.id, path, how):
+    if not settle(runtime, run.id, path, how):
         raise Refusal(
             409,
             "not_uncertain",
@@ -62,7 +62,7 @@ def settle_step(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
 def cancel_run(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
     """`POST /runs/{run}/cancel`."""
     run = _get(runtime, asked.path["run"])
-    if not accept.cancel(runtime, run.id):
+    if not cancel(runtime, run.id):
         raise Refusal(
             409,
             "already_ended",

@@ -68,7 +68,8 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterato
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-_Validator = extend(Draft202012Validator, {"pattern": _pattern})
+_extend: Any = extend  # untyped in jsonschema
+_Validator = _extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def place(path: Iterable[str | int]) -> str:
@@ -81,7 +82,8 @@ def place(path: Iterable[str | int]) -> str:
 
 def _say(error: ValidationError) -> list[tuple[str, str]]:
     here, keyword = place(error.absolute_path), str(error.validator)
-    limit, value = error.validator_value, error.instance
+    limit: Any = error.validator_value
+    value: Any = error.instance
     if keyword == "required" and isinstance(value, dict):
         return [(f"{here}.{name}", "It is missing.") for name in limit if name not in value]
     if keyword == "additionalProperties" and isinstance(value, dict) and limit is False:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, request
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from ringback.ids import new_id
@@ -130,7 +130,7 @@ def keeping(where: str) -> Iterator[None]:
             raise
         log.error("%s could not be kept", where, exc_info=failure)
         raise unavailable(where) from failure
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (OperationalError, sqlite3.OperationalError, OSError) as error:
         log.error("%s could not be kept", where, exc_info=error)
         raise unavailable(where) from error
 

@@ -7,6 +7,7 @@ sender, body, files, schema, duplicate. What is wrong with one of these is said 
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -66,13 +67,13 @@ def _receive(
 ) -> Response:
     headers = env_headers(environ)
     query = read_query(environ["QUERY_STRING"], hook.where)
-    stream = open_body(environ, hook.max_body, hook.where)
+    stream: io.RawIOBase = open_body(environ, hook.max_body, hook.where)
     check_sender(hook.auth, headers, query, hook.where)
     if hook.auth.signs_body:
         stream = verified_body(hook, headers, stream, runtime.clock.now_ms(), runtime.files.folder)
     uploads = Uploads(hook, runtime.files)
     content_type = headers.get("content-type", "")
-    with keeping(hook.where):
+    with keeping(hook.where), stream:
         body = read_body(stream, content_type, uploads.keep, file_name(headers, query), hook.where)
         uploads.settle(body)
         mistakes = uploads.mistakes + _schema_mistakes(hook, body)
@@ -112,7 +113,7 @@ def _data(
     query: Mapping[str, Any],
     body: Body,
 ) -> dict[str, Any]:
-    """What templates know as `trigger`. What proves the sender is left out, known secrets are masked."""
+    """What templates know as `trigger`. What proves the sender is left out; the engine masks known secrets."""
     kept = {
         name: text
         for name, text in headers.items()
@@ -123,8 +124,8 @@ def _data(
     return {
         "method": method,
         "path": hook.path,
-        "headers": runtime.masks.value(kept),
-        "query": runtime.masks.value(asked) if asked else asked,
+        "headers": kept,
+        "query": asked,
         "body": body.content,
         "form": body.form,
         "files": body.files,

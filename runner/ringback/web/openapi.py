@@ -98,7 +98,7 @@ def _path_param(name: str) -> dict[str, Any]:
 
 
 def _query_param(param: Param) -> dict[str, Any]:
-    described = {
+    described: dict[str, Any] = {
         "name": param.name,
         "in": "query",
         "description": param.description,

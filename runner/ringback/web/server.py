@@ -25,6 +25,7 @@ from granian.server.mt import MTServer
 from ringback.engine.runtime import Runtime
 from ringback.problems import Failure
 from ringback.web.app import create_app
+from ringback.web.logs import set_up
 
 log = logging.getLogger("ringback.web.server")
 
@@ -47,6 +48,7 @@ class _InProcess(MTServer):
 def serve(
     runtime: Runtime,
     *,
+    log_level: str | None = "INFO",
     host: str | None = None,
     port: int | None = None,
     grace_ms: int = GRACE_MS,
@@ -55,10 +57,13 @@ def serve(
 ) -> None:
     """Start the runtime and serve its doors until SIGTERM or SIGINT; then stop in order.
 
+    Everything is logged to standard error from `log_level` up, with secrets masked; None leaves logging alone.
     Stopping: no new connections, the requests in hand are answered, runs finish or are parked, the journal
     is closed. `ready` is called with the server's address once it answers. Call it on the main thread, which
     is where signals arrive. Raises `Failure("invalid_input")` when the address cannot be listened on.
     """
+    if log_level is not None:
+        set_up(runtime.masks, log_level)
     host = host or runtime.settings.host
     port = runtime.settings.port if port is None else port
     port = _free_address(host, port)

@@ -24,25 +24,29 @@ def verified_body(
 ) -> io.RawIOBase:
     """The same body, once its signature holds. Raises `Refusal` 401.
 
-    `folder` is where a large body is put aside; it leaves nothing there.
+    `folder` is where a large body is put aside; closing the stream leaves nothing there.
     """
     head = _at_most(stream, IN_MEMORY + 1)
     if len(head) <= IN_MEMORY:
         _check(hook, headers, head, now_ms)
         return cast("io.RawIOBase", io.BytesIO(head))
-    aside = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  the reader closes it by letting go of it
-    aside.write(head)
-    while piece := stream.read(CHUNK):
-        aside.write(piece)
-    aside.flush()
-    with mmap.mmap(aside.fileno(), 0, access=mmap.ACCESS_READ) as body:
-        _check(hook, headers, cast("bytes", body), now_ms)
-    aside.seek(0)
+    aside = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  the caller closes it
+    try:
+        aside.write(head)
+        while piece := stream.read(CHUNK):
+            aside.write(piece)
+        aside.flush()
+        with mmap.mmap(aside.fileno(), 0, access=mmap.ACCESS_READ) as body:
+            _check(hook, headers, cast("bytes", body), now_ms)
+        aside.seek(0)
+    except BaseException:
+        aside.close()
+        raise
     return _Aside(cast("BinaryIO", aside))
 
 
 class _Aside(io.RawIOBase):
-    """A file that was put aside; read on to the end it is closed."""
+    """A file that was put aside; it goes when this is closed."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

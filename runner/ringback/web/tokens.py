@@ -19,7 +19,7 @@ def check_token(settings: Settings, headers: Mapping[str, str]) -> None:
             "Set one under `api: tokens:` in ringback.yaml and start again.",
             "/api/v1",
         )
-    if not same(bearer_token(headers.get("Authorization", "")), settings.api_tokens):
+    if not same(bearer_token(headers.get("authorization", "")), settings.api_tokens):
         raise refuse(
             "/api/v1",
             "The API token is missing or wrong.",

@@ -1,0 +1,149 @@
+"""The real server, in a process of its own: streaming, hanging up, stopping."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+from sqlalchemy import select
+from tests.web.conftest import ENVIRON
+
+import ringback
+from ringback.clock import SystemClock
+from ringback.journal.journal import Journal
+from ringback.journal.schema import runs
+from ringback.problems import Failure
+from ringback.web.server import _free_address
+
+Server = tuple[str, "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    script = Path(__file__).with_name("project_server.py")
+    environ = {
+        **os.environ,
+        **ENVIRON,
+        "PYTHONPATH": str(Path(ringback.__file__).parent.parent),
+        "HTTP_X_AMBIENT": "from-the-environment",
+    }
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip(), process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def connect(address: str) -> socket.socket:
+    parts = urlsplit(address)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
+
+
+def status_of(wire: socket.socket) -> int:
+    with wire.makefile("rb") as reader:
+        return int(reader.readline().split()[1])
+
+
+def send_chunks(wire: socket.socket, path: str, chunk: bytes, count: int) -> None:
+    head = f"POST /hooks/{path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/octet-stream\r\n\r\n"
+    wire.sendall(head.encode())
+    framed = f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n"
+    for _ in range(count):
+        wire.sendall(framed)
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    return log
+
+
+def test_it_serves_streams_refuses_and_stops_in_order(server: Server, folder: Path) -> None:
+    address, process = server
+    asked = Request(address + "/hooks/plain", b'{"a": 1}', {"Content-Type": "application/json"})
+    with urlopen(asked, timeout=20) as answer:
+        receipt = json.load(answer)
+        assert answer.status == 202
+
+    with connect(address) as wire:  # chunked, in pieces, within the cap
+        send_chunks(wire, "plain", b"PK\x03\x04" + b"\xfe" * 1000, 100)
+        wire.sendall(b"0\r\n\r\n")
+        assert status_of(wire) == 202
+
+    with connect(address) as wire:  # chunked, beyond the cap, and never ending
+        try:
+            send_chunks(wire, "small", b"\xfe" * 1000, 5000)
+        except OSError:
+            pass  # the server is free to hang up on who goes on talking
+        else:
+            assert status_of(wire) == 413
+
+    with connect(address) as wire:  # a promise beyond the cap is refused before anything is sent
+        wire.sendall(b"POST /hooks/small HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+        assert status_of(wire) == 413
+
+    with connect(address) as wire:  # who hangs up in the middle opens no run
+        wire.sendall(
+            b"POST /hooks/plain HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 100\r\n\r\n{"a":'
+        )
+
+    log = stop(process)
+    assert "listening on" in log
+    assert "stopped" in log
+    journal = Journal.open(folder / ".ringback" / "journal.db", SystemClock())
+    with journal.read() as connection:
+        kept = connection.execute(select(runs.c.id, runs.c.holder)).all()
+    journal.close()
+    assert len(kept) == 2
+    assert receipt["run"] in {row.id for row in kept}
+    assert {row.holder for row in kept} == {None}
+    assert not list((folder / ".ringback" / "files" / "incoming").iterdir())
+    for secret in ENVIRON.values():
+        assert secret not in log
+
+
+def test_environment_variables_are_not_headers(server: Server) -> None:
+    address, process = server
+    asked = Request(address + "/hooks/plain", b"{}", {"Content-Type": "application/json"})
+    with urlopen(asked, timeout=20) as answer:
+        run = json.load(answer)["run"]
+    token = {"Authorization": f"Bearer {ENVIRON['API_TOKEN']}"}
+    with urlopen(Request(f"{address}/api/v1/runs/{run}", headers=token), timeout=20) as answer:
+        story = json.load(answer)
+    assert "x-ambient" not in story["event"]["data"]["headers"]
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{address}/api/v1/runs/{run}", timeout=20)
+    assert caught.value.code == 401
+    caught.value.close()
+    stop(process)
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(Failure, match="something else listens there"):
+            _free_address("127.0.0.1", port)
+    with pytest.raises(Failure, match="no such address"):
+        _free_address("192.0.2.1", 8080)
