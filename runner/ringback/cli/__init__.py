@@ -40,10 +40,10 @@ VERBS: dict[str, Verb] = {
 class Commands(click.Group):
     """The verbs, loaded when asked for, with the exit codes of `ringback.cli.errors`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's own shape
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         verb = VERBS.get(cmd_name)
         if verb is None:
             return None
@@ -60,7 +60,7 @@ class Commands(click.Group):
             ctx.fail(f"There is no command `{args[0]}`.{hint}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
 
@@ -73,9 +73,17 @@ class Commands(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
+        run = super().main
+
         def work() -> Any:
-            return click.Group.main(
-                self, args, prog_name or "ringback", complete_var, False, windows_expand_args, **extra
+            name = prog_name or "ringback"
+            return run(
+                args,
+                name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
             )
 
         if not standalone_mode:

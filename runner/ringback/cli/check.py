@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -36,10 +37,44 @@ def command(path: Path | None, as_json: bool) -> None:
 
 def _problems(path: Path | None) -> list[Problem]:
     from ringback.connectors.catalogue import load_catalogue
-    from ringback.workflow.check import check_project, check_workflow
+    from ringback.workflow.check import check_project
 
     if path is not None and path.is_file():
         return _file_problems(path)
     where = project.folder(path)
     catalogue = load_catalogue(where)
     return [*catalogue.problems, *check_project(where, catalogue)]
+
+
+def _file_problems(path: Path) -> list[Problem]:
+    """One workflow file, in the light of the project around it if there is one."""
+    from ringback import yamltext
+    from ringback.connectors.catalogue import load_catalogue
+    from ringback.settings import load_settings
+    from ringback.workflow.check import document_problems
+
+    where = project.find_around(path)
+    settings = load_settings(where, os.environ, allow_unset=True) if where else None
+    if settings is not None:
+        console.hide(settings.secrets)
+    siblings = {
+        other.stem: yamltext.read_file(other, str(other))
+        for other in sorted(path.parent.glob("*.yaml"))
+        if not other.samefile(path)
+    }
+    document = yamltext.read_file(path, str(path))
+    return document_problems(document, load_catalogue(where), settings, siblings, path.stem)
+
+
+def _say_summary(mistakes: int, warnings: int) -> None:
+    if mistakes or warnings:
+        console.say()
+    said = f"{_count(mistakes, 'mistake')}, {_count(warnings, 'warning')}"
+    if mistakes:
+        console.mark("bad", f"{said}.")
+    else:
+        console.mark("good", "No mistakes found." if not warnings else f"{said}.")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"

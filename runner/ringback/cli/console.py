@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 _masks = [Masks()]
 
-MARKS = {"good": ("✓", "green"), "bad": ("✗", "red"), "wait": ("…", "yellow"), "note": ("·", "cyan")}
+MARKS = {
+    "good": ("✓", "green"),
+    "bad": ("✗", "red"),
+    "wait": ("…", "yellow"),
+    "note": ("·", "cyan"),
+}
 
 
 def hide(secrets: Iterable[str]) -> None:

@@ -24,14 +24,29 @@ FIRST_RECIPE = "enrolment"
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", help="The project's name. Default: the folder's.")
-@click.option("--country", default="GB", show_default=True, help="Where phone numbers are from (ISO 3166).")
-@click.option("--locale", default="en-GB", show_default=True, help="How dates and numbers are written.")
-@click.option("--timezone", default="Europe/London", show_default=True, help="The project's time zone.")
 @click.option(
-    "--recipe", "recipes", multiple=True, metavar="NAME", help="Also copy this ready-made recipe; repeatable."
+    "--country", default="GB", show_default=True, help="Where phone numbers are from (ISO 3166)."
+)
+@click.option(
+    "--locale", default="en-GB", show_default=True, help="How dates and numbers are written."
+)
+@click.option(
+    "--timezone", default="Europe/London", show_default=True, help="The project's time zone."
+)
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME",
+    help="Also copy this ready-made recipe; repeatable.",
 )
 def command(
-    folder: Path, name: str | None, country: str, locale: str, timezone: str, recipes: tuple[str, ...]
+    folder: Path,
+    name: str | None,
+    country: str,
+    locale: str,
+    timezone: str,
+    recipes: tuple[str, ...],
 ) -> None:
     """Start a project in DIR, with a working enrolment workflow.
 
@@ -63,7 +78,9 @@ def command(
     for source in sources:
         add_recipe(folder, source)
     copy_schemas(folder)
-    console.mark("good", f"{folder} {'has' if existing else 'is a project with'} {', '.join(chosen)}.")
+    console.mark(
+        "good", f"{folder} {'has' if existing else 'is a project with'} {', '.join(chosen)}."
+    )
     if not existing:
         _say_next(folder)
 
@@ -80,16 +97,16 @@ def recipe_file(name: str) -> Path:
 
 def fill(text: str, words: dict[str, str]) -> str:
     """A template file's text with each @@WORD@@ replaced."""
-    for word, value in words.items():
-        text = text.replace(f"@@{word}@@", value)
-    return text
+    return re.sub(r"@@([A-Z_]+)@@", lambda found: words[found[1]], text)
 
 
 def write_project(folder: Path, words: dict[str, str]) -> None:
     """The project's files, except workflows; `.env` comes with secrets of its own, readable by its owner only."""
     template = TEMPLATES / "project"
     for source in sorted(path for path in template.rglob("*") if path.is_file()):
-        target = folder / source.relative_to(template).with_name(NAMES.get(source.name, source.name))
+        target = folder / source.relative_to(template).with_name(
+            NAMES.get(source.name, source.name)
+        )
         if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +117,9 @@ def write_project(folder: Path, words: dict[str, str]) -> None:
     environment = folder / ".env"
     if not environment.exists():
         environment.touch(mode=0o600)
-        environment.write_text(_filled_secrets((folder / ".env.example").read_text("utf-8")), "utf-8")
+        environment.write_text(
+            _filled_secrets((folder / ".env.example").read_text("utf-8")), "utf-8"
+        )
 
 
 def add_recipe(folder: Path, source: Path) -> None:
@@ -134,16 +153,25 @@ def _schema_line(found: re.Match[str]) -> str:
 
 def _yaml(text: str) -> str:
     """A text as YAML, quoted where it must be (JSON's strings are YAML's); `NO` is a country, not false."""
-    plain = PLAIN_TEXT.fullmatch(text) and text.lower() not in {"no", "on", "off", "yes", "true", "false"}
+    plain = PLAIN_TEXT.fullmatch(text) and text.lower() not in {
+        "no",
+        "on",
+        "off",
+        "yes",
+        "true",
+        "false",
+    }
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _filled_secrets(example: str) -> str:
-    return re.sub(r"(?m)^([A-Z_]+)=$", lambda line: f"{line[1]}={secrets.token_urlsafe(24)}", example)
+    return re.sub(
+        r"(?m)^([A-Z_]+)=$", lambda line: f"{line[1]}={secrets.token_urlsafe(24)}", example
+    )
 
 
 def _say_next(folder: Path) -> None:
     console.say()
     console.say("Next:")
-    for line in (f"cd {folder}", "ringback check", "ringback test", "ringback demo"):
+    for line in (f"cd {folder}", "ringback check", "ringback test", "ringback serve"):
         console.say(f"  {line}")

@@ -23,6 +23,7 @@ def option(function: F) -> F:
     """The `--project` option, which every command that needs a project takes."""
     return click.option(
         "--project",
+        "where",
         type=click.Path(path_type=Path, file_okay=False, exists=True),
         metavar="DIR",
         help="The project's folder. Default: the nearest one at or above this folder.",
@@ -61,3 +62,8 @@ def settings(given: Path | None) -> Settings:
     loaded = load_settings(folder(given), os.environ)
     console.hide(loaded.secrets)
     return loaded
+
+
+def find_around(path: Path) -> Path | None:
+    """The project that a file lies in, if any."""
+    return find_project(path.resolve().parent)

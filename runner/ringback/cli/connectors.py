@@ -1,0 +1,181 @@
+"""`ringback connectors`: what there is, with inputs and outputs."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ringback.cli import console, fields, project
+from ringback.problems import Failure
+
+if TYPE_CHECKING:
+    from ringback.connectors.catalogue import Catalogue
+    from ringback.connectors.manifest import Action, Field, Manifest, Trigger
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[ID]")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@project.option
+def command(name: str | None, as_json: bool, where: Path | None) -> None:
+    """Show the connectors; with ID, one connector's settings, actions and triggers with their fields.
+
+    ID is a connector (`http`), or one action or trigger (`sms.send`).
+
+    \b
+    Example:
+      ringback connectors
+      ringback connectors sms.send
+    """
+    from ringback.connectors.catalogue import load_catalogue
+
+    folder = project.find(where)
+    catalogue = load_catalogue(folder)
+    if catalogue.problems:
+        console.problems(catalogue.problems, err=True)
+    if name is None:
+        _list(catalogue, as_json)
+    else:
+        _show(catalogue, name, as_json)
+        if not as_json and folder is not None and name in catalogue.connectors:
+            _say_connections(folder, name)
+
+
+def _list(catalogue: Catalogue, as_json: bool) -> None:
+    manifests = sorted(catalogue.connectors.values(), key=lambda one: (one.kind, one.id))
+    if as_json:
+        console.as_json([_summary(manifest) for manifest in manifests])
+        return
+    console.table(
+        ["connector", "kind", "offers", "what it is"],
+        [[one.id, one.kind, ", ".join(_offers(one)) or "-", one.description] for one in manifests],
+    )
+
+
+def _offers(manifest: Manifest) -> list[str]:
+    return [one.full for one in fields.offers(manifest)]
+
+
+def _summary(manifest: Manifest) -> dict[str, object]:
+    return {
+        "id": manifest.id,
+        "name": manifest.name,
+        "kind": manifest.kind,
+        "description": manifest.description,
+        "origin": manifest.origin,
+        "actions": [action.full for action in manifest.actions.values()],
+        "triggers": [trigger.full for trigger in manifest.triggers.values()],
+    }
+
+
+def _show(catalogue: Catalogue, name: str, as_json: bool) -> None:
+    manifest = catalogue.connectors.get(name)
+    one = None if manifest else catalogue.action(name) or catalogue.trigger(name)
+    if one is None and manifest is None:
+        known = [*catalogue.connectors, *catalogue.actions, *catalogue.triggers]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else "`ringback connectors` lists them."
+        raise Failure("not_found", f"There is no connector, action or trigger `{name}`.", hint)
+    if one is not None:
+        console.as_json(_part(one)) if as_json else _say_part(one)
+    elif manifest is not None:
+        console.as_json(_full(manifest)) if as_json else _say_connector(manifest)
+
+
+def _full(manifest: Manifest) -> dict[str, object]:
+    return {
+        **_summary(manifest),
+        "settings": _json_fields(manifest.settings),
+        "actions": [_part(action) for action in manifest.actions.values()],
+        "triggers": [_part(trigger) for trigger in manifest.triggers.values()],
+    }
+
+
+def _part(one: Action | Trigger) -> dict[str, object]:
+    return {
+        "name": one.full,
+        "title": one.title,
+        "description": one.description,
+        "inputs": _json_fields(one.inputs),
+        "outputs": _json_fields(one.outputs),
+        "outputs_from": one.outputs_from,
+    }
+
+
+def _json_fields(found: Mapping[str, Field]) -> list[dict[str, object]]:
+    return [row._asdict() for row in fields.rows(found)]
+
+
+def _say_connector(manifest: Manifest) -> None:
+    console.heading(f"{manifest.name} ({manifest.id}, {manifest.kind})")
+    console.say(manifest.description)
+    if manifest.docs:
+        console.say(manifest.docs)
+    for step, said in enumerate(manifest.setup, start=1):
+        console.say(f"  {step}. {said}")
+    if manifest.settings:
+        console.say()
+        console.heading("Settings of a connection")
+        _say_fields(manifest.settings)
+    for one in fields.offers(manifest):
+        console.say()
+        _say_part(one)
+
+
+def _say_connections(folder: Path, connector: str) -> None:
+    """The project's own connections of a connector, each with the address that its callbacks go to."""
+    from ringback.settings import load_settings
+
+    settings = load_settings(folder, os.environ, allow_unset=True)
+    console.hide(settings.secrets)
+    for name, connection in settings.connections.items():
+        if connection.uses == connector:
+            console.say()
+            console.heading(f"Connection {name}")
+            console.say(f"callbacks go to {settings.public_url}/callbacks/{name}")
+
+
+def _say_part(one: Action | Trigger) -> None:
+    effect = getattr(one, "effect", None)
+    console.heading(f"{one.full} ({'trigger' if effect is None else 'action'})")
+    console.say(one.description or one.title)
+    if effect is not None:
+        console.say(f"effect {fields.say_effect(effect)}")
+    if one.inputs:
+        console.say()
+        console.say("Inputs:")
+        _say_fields(one.inputs)
+    if one.outputs or one.outputs_from:
+        console.say()
+        console.say("Outputs:")
+        if one.outputs:
+            console.table(
+                ["name", "type", "what it is"],
+                [[row.name, row.type, _what(row)] for row in fields.rows(one.outputs)],
+            )
+        if one.outputs_from:
+            console.say(fields.free_outputs(one))
+
+
+def _say_fields(found: Mapping[str, Field]) -> None:
+    console.table(
+        ["name", "type", "", "what it is"],
+        [
+            [
+                row.name,
+                row.type,
+                "required" if row.required else f"default {row.default}" if row.default else "",
+                _what(row),
+            ]
+            for row in fields.rows(found)
+        ],
+    )
+
+
+def _what(row: fields.Row) -> str:
+    return row.description or row.title

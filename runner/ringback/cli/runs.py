@@ -1,0 +1,193 @@
+"""`ringback runs`: what ran, what happened in a run, and what a person decides about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ringback.cli import console, project, story
+from ringback.problems import Failure
+
+if TYPE_CHECKING:
+    from ringback.engine.runtime import Runtime
+    from ringback.journal.journal import Journal
+    from ringback.settings import Settings
+
+STATES = (
+    "queued",
+    "running",
+    "waiting",
+    "uncertain",
+    "succeeded",
+    "failed",
+    "stopped",
+    "canceled",
+    "skipped",
+)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--workflow", help="Only runs of this workflow.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(STATES),
+    help="Only runs in this state; repeatable.",
+)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 500), help="At most so many."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@project.option
+@click.pass_context
+def command(
+    context: click.Context,
+    workflow: str | None,
+    states: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    where: Path | None,
+) -> None:
+    """List the runs, newest first.
+
+    \b
+    Example:
+      ringback runs
+      ringback runs --state failed --state uncertain
+      ringback runs show run_01k3v9m2q8
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from ringback.journal import runs
+
+    with reading(project.settings(where)) as journal, journal.read() as conn:
+        page = runs.list_runs(conn, workflow=workflow, states=states, limit=limit)
+    if as_json:
+        console.as_json([_row(run) for run in page.runs])
+    elif not page.runs:
+        console.say("No run yet." if not (workflow or states) else "No such run.")
+    else:
+        console.table(
+            ["run", "workflow", "state", "started", "took", "what"],
+            [story.row(run) for run in page.runs],
+        )
+        if page.cursor is not None:
+            console.say("There are more; --limit shows up to 500.")
+
+
+@command.command()
+@click.argument("run_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole story as JSON.")
+@project.option
+def show(run_id: str, as_json: bool, where: Path | None) -> None:
+    """Show one run: its steps, its messages and their reports, in the order of time.
+
+    \b
+    Example:
+      ringback runs show run_01k3v9m2q8
+    """
+    from ringback.journal.timeline import run_story
+
+    with reading(project.settings(where)) as journal, journal.read() as conn:
+        told = run_story(conn, run_id)
+    if told is None:
+        raise no_run(run_id)
+    if as_json:
+        console.as_json(told)
+    else:
+        story.say(told)
+
+
+@command.command()
+@click.argument("run_id", metavar="ID")
+@click.argument("path", metavar="STEP")
+@click.argument("decision", type=click.Choice(["sent", "again"]))
+@project.option
+def settle(run_id: str, path: str, decision: Literal["sent", "again"], where: Path | None) -> None:
+    """Decide about a step of which nobody knows whether it happened: it went (`sent`), or do it `again`.
+
+    \b
+    Example:
+      ringback runs settle run_01k3v9m2q8 confirmation sent
+    """
+    from ringback.engine import accept
+
+    with acting(where) as runtime:
+        if not accept.settle(runtime, run_id, path, decision):
+            raise Failure(
+                "refused",
+                f"The step {path} of {run_id} is not uncertain.",
+                f"`ringback runs show {run_id}` shows how it stands.",
+            )
+    console.mark(
+        "good", f"{run_id} {path}: {'it went' if decision == 'sent' else 'it is done again'}."
+    )
+
+
+@command.command()
+@click.argument("run_id", metavar="ID")
+@project.option
+def cancel(run_id: str, where: Path | None) -> None:
+    """Cancel a run that has not finished; what it has done stays done.
+
+    \b
+    Example:
+      ringback runs cancel run_01k3v9m2q8
+    """
+    from ringback.engine import accept
+
+    with acting(where) as runtime:
+        if not accept.cancel(runtime, run_id):
+            raise Failure(
+                "refused",
+                f"There is no unfinished run {run_id}.",
+                f"`ringback runs show {run_id}` shows how it ended.",
+            )
+    console.mark("good", f"{run_id} is canceled.")
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Journal]:
+    """The project's journal, for as long as the body runs."""
+    from ringback.clock import SystemClock
+    from ringback.journal.journal import Journal
+
+    journal = Journal.open(settings.journal_path, SystemClock())
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+@contextmanager
+def acting(where: Path | None) -> Iterator[Runtime]:
+    """The project's runtime, not started: it writes decisions that the serving process carries out."""
+    from ringback.engine.runtime import open_runtime
+
+    runtime = open_runtime(project.settings(where))
+    try:
+        yield runtime
+    finally:
+        runtime.close(0)
+
+
+def no_run(run_id: str) -> Failure:
+    """The failure for a run that does not exist."""
+    return Failure("not_found", f"There is no run {run_id}.", "`ringback runs` lists them.")
+
+
+def _row(run: Any) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "workflow": run.workflow,
+        "state": run.state,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+    }
