@@ -1,0 +1,131 @@
+"""Every label that a document has, asked for or not: for the survey, and for saying what is there instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .content import Content, Table
+from .finder import Find, find
+from .labels import GENERIC, START, TICK, fold, fold_map
+
+MAX_LABELS = 400
+MAX_LENGTH = 60
+
+
+def labels(content: Content) -> list[str]:
+    """The labels of a document as written, in reading order, each once."""
+    seen: dict[str, str] = {}
+    for label in _all(content):
+        shown = " ".join(label.split()).strip(" :：*•-–_.")
+        key = fold(shown)
+        if key and any(mark.isalpha() for mark in key) and len(shown) <= MAX_LENGTH:
+            seen.setdefault(key, shown)
+        if len(seen) >= MAX_LABELS:
+            break
+    return list(seen.values())
+
+
+def _all(content: Content) -> Iterator[str]:
+    for control in content.controls:
+        if control.kind != "bookmark":
+            yield control.title or control.tag or control.name
+    by_first = {row[0].first: table for table in content.tables for row in table.rows if row}
+    done: set[int] = set()
+    for index, line in enumerate(content.lines):
+        table = by_first.get(index)
+        if table is not None and id(table) not in done:
+            done.add(id(table))
+            yield from form_labels(content, table)
+        yield from _of_line(line.text)
+
+
+def _of_line(text: str) -> Iterator[str]:
+    folded, places = fold_map(text)
+    for start in (found.end() for found in START.finditer(folded)):
+        found = GENERIC.match(folded, start)
+        # "____Jo Park____" is a value on a blank, "____ Date ____" the next label
+        if found is not None and not (
+            found["blank"] and folded[:start].endswith(("__", "..", "…"))
+        ):
+            first, last = found.span("label")
+            if (
+                not re.search(r"\d$", found["label"])
+                or folded[found.end() : found.end() + 1].isspace()
+            ):
+                yield text[first:last] if places is None else text[places[first] : places[last]]
+    ticked = re.match(rf"\s*{TICK}\s*([^:☐☑☒\[\n]+)$", folded)
+    if ticked is not None:
+        first, last = ticked.span(1)
+        yield text[first:last] if places is None else text[places[first] : places[last]]
+
+
+def form_labels(content: Content, table: Table) -> list[str]:
+    """The cells of a table that are labels with their value beside them; none for a table with column heads."""
+    width = max((len(row) for row in table.rows), default=0)
+    if is_grid(content, table) or width < 2:
+        return []
+    found = []
+    for row in table.rows:
+        texts = [content.cell_text(cell) for cell in row]
+        for at in range(0, len(texts) - 1, 2):
+            label = texts[at]
+            if (
+                label
+                and "\n" not in label
+                and len(label) <= MAX_LENGTH
+                and not re.search(TICK, label)
+            ):
+                found.append(label)
+            elif re.fullmatch(TICK, label.strip().lower()) and texts[at + 1]:
+                found.append(texts[at + 1])
+    return found
+
+
+def is_grid(content: Content, table: Table) -> bool:
+    """Whether the first row of a table names its columns."""
+    if 0 in table.heads:
+        return True
+    if len(table.rows) < 2 or len(table.rows[0]) < 3:
+        return False
+    width = len(table.rows[0])
+    heads = [content.cell_text(cell) for cell in table.rows[0]]
+    if len({fold(head) for head in heads}) < width or not all(heads):
+        return False
+    if any(
+        len(head) > MAX_LENGTH or head.rstrip().endswith((":", "：")) or re.search(r"\d{2}|@", head)
+        for head in heads
+    ):
+        return False
+    firsts = [content.cell_text(row[0]) for row in table.rows[1:] if row]
+    return not any(first.rstrip().endswith((":", "：")) for first in firsts)
+
+
+def grid(content: Content, table: Table) -> list[dict[str, str]]:
+    """The rows of a table by its column heads, empty rows left out."""
+    heads = [
+        content.cell_text(cell) or f"column {at}" for at, cell in enumerate(table.rows[0], start=1)
+    ]
+    rows = []
+    for row in table.rows[1:]:
+        made = {
+            head: content.cell_text(cell)
+            if (cell := content.at(table, row[0].row, top.column))
+            else ""
+            for head, top in zip(heads, table.rows[0], strict=True)
+            if row
+        }
+        if any(made.values()):
+            rows.append(made)
+    return rows
+
+
+def pairs(content: Content) -> dict[str, list[Find]]:
+    """Every label with the places that answer it, filled ones first, best first."""
+    there = labels(content)
+    finds = find(content, {label: [label] for label in there})
+    return {
+        label: sorted(found, key=lambda one: (not one.filled, -one.score))
+        for label, found in finds.items()
+        if found
+    }
