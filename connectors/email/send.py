@@ -88,6 +88,9 @@ def _fill(message: EmailMessage, inputs: dict[str, Any], context: Context) -> No
 
 def _people(value: str | list[str] | None, field: str) -> list[tuple[str, str]]:
     given = [value] if isinstance(value, str) else value or []
+    for text in given:
+        if not text.isprintable() or not text.strip():
+            raise _not_an_address(text, field)
     return [(name, _checked(address, field)) for name, address in getaddresses(given)]
 
 

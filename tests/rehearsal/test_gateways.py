@@ -22,7 +22,7 @@ from ringback.problems import Failure
 from ringback.rehearsal import scripts
 from ringback.rehearsal.calling_back import nearest_status
 from ringback.rehearsal.gateway import ROLE, Rehearsal
-from ringback.rehearsal.inprocess import InProcess
+from ringback.rehearsal.inprocess import InProcess, by_example
 from ringback.rehearsal.project import stand_in_settings
 
 NOW = 1_782_657_000_000
@@ -112,7 +112,7 @@ def test_every_status_that_the_gateway_knows_is_read_back(front: Desk) -> None:
                 URL,
                 front.clock,
                 connection="front-desk",
-                script=lambda _number, wanted=status: scripts.reporting([wanted]),
+                script=by_example({"reports": [status]}),
             )
             play.transport = InProcess([rehearsal], front.clock, play.deliver)
             play.send("+447700900077")

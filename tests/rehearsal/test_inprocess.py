@@ -55,7 +55,7 @@ def test_answers_in_turn(transport: InProcess) -> None:
     ],
 )
 def test_nothing_leaves_the_rehearsal(transport: InProcess, url: str, says: str) -> None:
-    with pytest.raises(Failure, match="unreachable|answer|fails") as caught:
+    with pytest.raises(Failure, match=r"answer|fails") as caught:
         transport.send(Call("GET", url))
     assert caught.value.code == "unreachable"
     assert says in caught.value.message

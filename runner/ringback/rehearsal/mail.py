@@ -7,7 +7,7 @@ import socketserver
 import threading
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from typing import Any
 
 MAX_LETTER = 25_000_000
@@ -30,10 +30,15 @@ class Letter:
             "from": self.sender,
             "to": list(self.recipients),
             "subject": str(self.message["Subject"] or ""),
-            "text": plain.get_content().rstrip("\n") if plain else "",
-            "html": html.get_content().rstrip("\n") if html else "",
+            "text": _words(plain),
+            "html": _words(html),
             "attachments": [part.get_filename() for part in self.message.iter_attachments()],
         }
+
+
+def _words(part: MIMEPart | None) -> str:
+    """A part's text with plain line ends and without the last one, which SMTP adds."""
+    return "" if part is None else str(part.get_content()).replace("\r\n", "\n").removesuffix("\n")
 
 
 class Mailbox:

@@ -68,7 +68,9 @@ class RehearsalServer:
         self._http = make_server(host, port, self.app, threaded=True, request_handler=_Handler)
         self._http.daemon_threads = True  # type: ignore[attr-defined]  # the threaded kind has it
         self._delivery.start()
-        threading.Thread(target=self._http.serve_forever, name="rehearsal", daemon=True).start()
+        threading.Thread(
+            target=self._http.serve_forever, args=(0.05,), name="rehearsal", daemon=True
+        ).start()
         return f"http://{f'[{host}]' if ':' in host else host}:{self._http.server_port}"
 
     def stop(self) -> None:
