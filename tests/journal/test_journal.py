@@ -316,11 +316,13 @@ def test_many_open_a_new_journal_at_once(tmp_path: Path) -> None:
         journal.close()
 
 
-def test_the_files_are_for_our_eyes_only(journal: Journal) -> None:
+def test_the_files_are_for_our_eyes_only(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "kept" / "journal.db", SimulatedClock(NOW))
     journal.write(put("anna"))
     modes = {entry.name: entry.stat().st_mode & 0o777 for entry in journal.path.parent.iterdir()}
     assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
     assert journal.path.parent.stat().st_mode & 0o777 == 0o700
+    journal.close()
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,8 @@ class FileStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._incoming = folder / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for made in (folder, self._incoming):
+            made.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._moving = threading.Lock()
 
     def receive(self, stream: BinaryIO, name: str, limit: int) -> File:

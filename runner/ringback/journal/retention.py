@@ -159,7 +159,9 @@ def _vacuum_slice(conn: Connection) -> bool:
     if conn.dialect.name != "sqlite":
         return False
     free: int = conn.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-    conn.exec_driver_sql(f"PRAGMA incremental_vacuum({_SLICE_PAGES})").all()
+    cursor = conn.connection.cursor()
+    cursor.execute(f"PRAGMA incremental_vacuum({_SLICE_PAGES})")
+    cursor.fetchall()  # it frees a page a step
     left: int = conn.exec_driver_sql("PRAGMA freelist_count").scalar_one()
     return 0 < left < free
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -65,7 +66,9 @@ class Statement:
             compiled = self._clause.compile(
                 dialect=dialect, compile_kwargs={"render_postcompile": True}
             )
-            fixed = {name: value for name, value in compiled.params.items() if value is not None}
+            assert isinstance(compiled, SQLCompiler)
+            asked = {name for name, bind in compiled.binds.items() if bind.required}
+            fixed = {name: value for name, value in compiled.params.items() if name not in asked}
             known = self._compiled[dialect.name] = (str(compiled) + self._ending, fixed)
         return known
 
