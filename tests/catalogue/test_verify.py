@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import mmap
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from tests.catalogue.manifests import gateway
 
 from ringback.connectors import verify
 from ringback.connectors.incoming import incoming
@@ -93,3 +95,22 @@ def test_an_unknown_algorithm_is_refused_not_guessed() -> None:
     request = incoming("POST", URL, {"X-Signature": "00"}, b"")
     with pytest.raises(Refused, match="crc32"):
         verify.SCHEMES["hmac"].check(options, request, NOW_MS)
+
+
+def test_a_gateway_is_told_the_address_with_its_token() -> None:
+    entry = '{ scheme: token, secret: "{{ settings.token }}" }'
+    manifest = gateway("  inbound: { from: body.from, text: body.text }", verify=entry)
+    told = verify.with_token(manifest, {"token": "a b"}, f"{URL}?x=1")
+    assert told == f"{URL}?x=1&token=a+b"
+    verify.check(manifest, {"token": "a b"}, incoming("POST", told, {}), "", NOW_MS)
+    assert verify.with_token(manifest, {}, URL) == URL
+
+
+def test_a_large_body_may_lie_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    path.write_bytes(b"x" * 10_000)
+    for options in (OPTIONS[0], OPTIONS[5]):
+        scheme = SCHEMES[options["scheme"]]
+        signed = scheme.sign(options, incoming("POST", URL, {}, path.read_bytes()), NOW_MS)
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
+            scheme.check(options, replace(signed, body=cast("bytes", body)), NOW_MS)

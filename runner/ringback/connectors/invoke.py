@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ringback import sdk
-from ringback.connectors import loading, request, response, values
+from ringback.connectors import loading, request, response, values, verify
 from ringback.connectors.manifest import STATUSES, Action, Manifest
 from ringback.connectors.response import SendResult
 from ringback.connectors.transport import Call, Sender
@@ -69,7 +69,8 @@ def send_sms(
 ) -> SendResult:
     """Send one message (`to`, `text`, and `id`, `sender`, `reference` where they are known) through a gateway.
 
-    `context` is for gateways whose send is Python. Raises the `Failure` of the manifest's error table, or of
+    `callback_url` is the connection's address without its token, which is added here. `context` is for
+    gateways whose send is Python. Raises the `Failure` of the manifest's error table, or of
     the transport; no secret of the settings is in it.
     """
     action = manifest.implementing(SEND)
@@ -83,7 +84,9 @@ def send_sms(
             "settings": complete,
             "message": request.message_scope(message),
             "context": {"idempotency_key": idempotency_key},
-            "callback_url": callback_url,
+            "callback_url": verify.with_token(manifest, complete, callback_url)
+            if callback_url
+            else "",
         }
         assert action.request is not None
         assert action.response is not None

@@ -17,12 +17,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ringback.connectors import references, values
-from ringback.connectors.incoming import IncomingRequest
+from ringback.connectors.incoming import IncomingRequest, incoming
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify import basic, signature, standard_webhooks, unproven, url_token
 from ringback.connectors.verify.refused import Refused
 
-__all__ = ["SCHEMES", "Refused", "Scheme", "check", "options", "sign"]
+__all__ = ["SCHEMES", "Refused", "Scheme", "check", "options", "sign", "with_token"]
 
 
 class Scheme(Protocol):
@@ -92,6 +92,15 @@ def sign(
         if scheme.configured(entry):
             request = scheme.sign(entry, request, now_ms)
     return request
+
+
+def with_token(manifest: Manifest, settings: Mapping[str, Any], address: str) -> str:
+    """The callback address as a gateway is told it: with the token, where one is looked for in the address."""
+    request = incoming("POST", address, {})
+    for entry in options(manifest, settings):
+        if entry["scheme"] == "token" and url_token.configured(entry) and not entry.get("header"):
+            request = url_token.sign(entry, request, 0)
+    return request.url
 
 
 def _missing(manifest: Manifest) -> str:

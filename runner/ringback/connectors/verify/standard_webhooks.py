@@ -61,5 +61,6 @@ def _digest(secret: str, own_id: str, timestamp: str, body: bytes) -> str:
         key = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (ValueError, binascii.Error):
         raise Refused("A Standard Webhooks secret is not base64 after its whsec_.") from None
-    signed = f"{own_id}.{timestamp}.".encode() + body
-    return base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+    hashed = hmac.new(key, f"{own_id}.{timestamp}.".encode(), "sha256")
+    hashed.update(body)
+    return base64.b64encode(hashed.digest()).decode()
