@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -228,3 +229,12 @@ def test_a_header_cannot_smuggle_a_second_one(server: Server, transport: Transpo
     problem = failed(transport, Call("GET", f"{server.url}/", {"X": "a\r\nY: b"}))
     assert problem.code == "invalid_input"
     assert server.seen == []
+
+
+def test_no_address_is_logged_with_its_query(
+    server: Server, transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        transport.send(Call("GET", f"{server.url}/a?password=s3cret-key"))
+        failed(transport, Call("GET", "http://127.0.0.1:1/?password=s3cret-key"))
+    assert "s3cret-key" not in caplog.text

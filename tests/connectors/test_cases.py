@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.connectors import harness
 
 from ringback.clock import to_ms
-from ringback.connectors import verify
+from ringback.connectors import values, verify
 from ringback.connectors.manifest import STATUSES, Manifest
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -36,8 +37,11 @@ def test_every_connector_of_the_shelf_loads() -> None:
 
 
 @pytest.mark.parametrize("case", harness.CASES, ids=lambda case: case.label)
-def test_case(case: harness.Case, tmp_path: Path) -> None:
-    harness.run(case, tmp_path)
+def test_case(case: harness.Case, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        harness.run(case, tmp_path)
+    for secret in values.secret_values(case.manifest.settings, case.data.get("settings", {})):
+        assert secret not in caplog.text
 
 
 @pytest.mark.parametrize("manifest", CONNECTORS, ids=lambda manifest: manifest.id)

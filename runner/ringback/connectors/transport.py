@@ -6,6 +6,7 @@ a call costs about half as much processor time without the session around it.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
@@ -24,6 +25,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from ringback import __version__
 from ringback.connectors import addresses
 from ringback.problems import Failure
+
+# urllib3 logs every address with its query at DEBUG, and some gateways want their key there.
+logging.getLogger("urllib3").setLevel(logging.INFO)
 
 MAX_ANSWER = 10_000_000
 """Bytes of an answer, after unpacking, that are read."""
