@@ -9,7 +9,7 @@ from ringback.ids import new_id
 from ringback.journal.messages import Message
 from ringback.problems import Failure
 from ringback.sms.gate import Gate
-from ringback.sms.segments import measure
+from ringback.sms.segments import segments
 
 STAYS = frozenset({"invalid_number", "invalid_input", "opted_out", "template"})
 """Failures that are the message's own: another connection would not do better."""
@@ -50,7 +50,7 @@ def draft(
     now: int,
 ) -> Message:
     """A message about to be sent, with the gate's verdicts at the head of its timeline."""
-    size = measure(text)
+    size = segments(text)
     verdicts = [verdict.as_json() for verdict in gate.verdicts]
     return Message(
         id=new_id("msg"),
@@ -64,7 +64,7 @@ def draft(
         step_path=path,
         number_from=inputs.get("sender"),
         number_to=gate.number,
-        segments=size.parts,
+        segments=size.count,
         encoding=size.encoding,
         timeline=({"at": now, "heard_at": now, "status": "sending", "gate": verdicts},),
     )
