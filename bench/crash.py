@@ -135,13 +135,13 @@ def main() -> None:
         log = folder / "texts.jsonl"
         project = house.project(folder, port, f"http://127.0.0.1:{gateway_port}")
         rehearse = house.ringback(
-            "--project", str(project), "rehearse", "--connection", "stub", "--port", str(gateway_port), "--log", str(log), "--quiet",
-        )  # fmt: skip
+            "rehearse", "--project", str(project), "--port", str(gateway_port), "--log", str(log)
+        )
         with house.served(rehearse, folder, gateway_port):
             luck = random.Random(options.seed)
             moments = sorted(luck.randrange(options.webhooks) for _ in range(options.kills))
             killer = Killer(
-                house.ringback("--project", str(project), "serve"), folder, port, moments
+                house.ringback("serve", "--project", str(project)), folder, port, moments
             )
             killer.start()
             receipts = send_all(port, options.webhooks, killer)

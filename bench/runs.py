@@ -140,7 +140,7 @@ def measure_ringback(folder: Path, gateway: int, count: int, name: str = "Ringba
     port = house.free_port()
     project = house.project(folder, port, f"http://127.0.0.1:{gateway}")
     began = time.perf_counter()
-    with house.served(house.ringback("--project", str(project), "serve"), folder, port) as server:
+    with house.served(house.ringback("serve", "--project", str(project)), folder, port) as server:
         load.burst(port, [load.request("/hooks/bench", bodies(1)[0])], 1)
         start = time.perf_counter() - began
         db = sqlite3.connect(f"file:{project}/.ringback/journal.db?mode=ro", uri=True, timeout=30)
