@@ -22,6 +22,11 @@ from ringback.problems import Failure
 
 CATALOGUE = load_catalogue()
 ADDRESS = "https://ringback.example"
+_KINDS = {
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+}
 NOW = datetime(2026, 6, 28, 14, 30, 5, tzinfo=UTC)
 
 
@@ -202,7 +207,7 @@ def _now(case: Case) -> datetime:
 def _stored(value: Any, case: Case, context: FakeContext) -> Any:
     if isinstance(value, str) and value.startswith("file:"):
         path = case.manifest.folder / value.removeprefix("file:")
-        kind = "application/octet-stream"
+        kind = _KINDS.get(path.suffix, "application/octet-stream")
         return context.save(path.name, path.read_bytes(), kind)
     if isinstance(value, dict):
         return {key: _stored(inner, case, context) for key, inner in value.items()}
