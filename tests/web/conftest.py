@@ -48,6 +48,7 @@ HOOKS = {
     "standard": "{ path: standard, auth: { type: standard_webhooks, secret: standard } }",
     "once": "{ path: once, dedupe: \"{{ headers['X-Id'] }}\" }",
     "files": "{ path: files, files: { agreement: { types: [docx], max_size: 100 KB, required: true }, photo: { types: [image/*] } } }",
+    "notes": "{ path: notes, files: { notes: { types: [txt], required: true } } }",
     "typed": "{ path: typed, body_schema: { type: object, required: [name, phone], properties: { age: { type: integer } } } }",
 }
 

@@ -41,6 +41,7 @@ TEXTS: list[tuple[str, bytes, Any]] = [
     ("", b'{"a": 1}', {"a": 1}),
     (FORM, b"a=1&b=%2B44+7&a=2&c=", {"a": ["1", "2"], "b": "+44 7", "c": ""}),
     (FORM, b'{"name": "curl -d"}', {"name": "curl -d"}),
+    (FORM, b"[0]=a&<b=c", {"[0]": "a", "<b": "c"}),
     (FORM, b"<order id='7'><sku>A</sku></order>", {"order": {"@id": "7", "sku": "A"}}),
     ("application/xml", b"<a>1</a>", {"a": "1"}),
     ("text/xml", b"<a/>", {"a": None}),

@@ -8,6 +8,7 @@ import hmac
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from ringback.engine.runtime import Runtime
 from ringback.journal import events, runs
 from ringback.journal.schema import runs as run_rows
 from ringback.problems import Failure
+from ringback.workflow.load import load_folder
 
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
@@ -132,6 +134,29 @@ def test_all_that_is_wrong_with_files_is_said_at_once(client: Any, runtime: Runt
     ]
     assert "call it agreement" in error["problems"][1]["next"]
     assert count_runs(runtime) == 0
+
+
+def test_a_text_file_may_be_the_body(client: Any, runtime: Runtime) -> None:
+    answer = client.post("/hooks/notes", data="Name: Zoë", content_type="text/plain")
+    data = event_of(runtime, answer.json)
+    assert data["body"] == "Name: Zoë"
+    assert data["files"]["notes"]["name"] == "notes.txt"
+    assert runtime.files.path(data["file"]["sha256"]).read_text() == "Name: Zoë"
+
+
+def test_a_changed_workflow_counts_at_once(client: Any, runtime: Runtime, folder: Path) -> None:
+    assert (
+        client.post("/hooks/small", data="x" * 11_000, content_type="text/plain").status_code == 413
+    )
+    file = folder / "workflows" / "small.yaml"
+    file.write_text(file.read_text().replace("10 KB", "20 KB"))
+    runtime.workflows = load_folder(runtime.settings, runtime.catalogue)
+    assert (
+        client.post("/hooks/small", data="x" * 11_000, content_type="text/plain").status_code == 202
+    )
+    file.unlink()
+    runtime.workflows = load_folder(runtime.settings, runtime.catalogue)
+    assert client.post("/hooks/small", data="x").status_code == 404
 
 
 FAULTS: list[tuple[dict[str, Any], int, str]] = [

@@ -163,10 +163,14 @@ def _read_by_look(raw: bytes, kind: str, charset: str, where: str) -> Body:
     if kind.startswith("text/") and kind != "text/json":
         return Body(_text(raw, charset))
     start = raw.lstrip()[:1]
-    if start in (b"{", b"[") or kind == "text/json":
-        return Body(read_json(raw, where))
-    if start == b"<":
-        return Body(read_xml(raw, where))
+    try:
+        if start in (b"{", b"[") or kind == "text/json":
+            return Body(read_json(raw, where))
+        if start == b"<":
+            return Body(read_xml(raw, where))
+    except Refusal:
+        if kind != _FORM or b"=" not in raw:
+            raise
     text = _text(raw, charset)
     if kind == _FORM:
         form = read_query(text, where)

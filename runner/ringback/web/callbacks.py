@@ -25,7 +25,7 @@ from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
 from ringback.journal import refused as refused_rows
 from ringback.problems import Failure
-from ringback.web.errors import Refusal, keeping
+from ringback.web.errors import Refusal, keeping, unavailable
 from ringback.web.hook_auth import NEVER_KEPT
 from ringback.web.metrics import Metrics
 from ringback.web.requests import env_headers
@@ -83,7 +83,11 @@ def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
 
 def _gateway(runtime: Runtime, name: str) -> tuple[Manifest, Mapping[str, Any]]:
     if name in runtime.settings.connections:
-        _, manifest, settings = runtime.connection(name)
+        try:
+            _, manifest, settings = runtime.connection(name)
+        except Failure as failure:
+            log.error("a callback came for %s, which is not set up: %s", name, failure)
+            raise unavailable(f"/callbacks/{name}") from failure
         if manifest.callbacks is not None:
             return manifest, settings
     raise Refusal(

@@ -225,8 +225,8 @@ COMPONENTS: Mapping[str, Schema] = {
     "Connector": _object(
         "What can be used.",
         {
-            "id": _text("Its id.", "mysmsgate"),
-            "name": _text("What people call it.", "MySMSGate"),
+            "id": _text("Its id.", "acme-sms"),
+            "name": _text("What people call it.", "Acme SMS"),
             "kind": _text("What it is.", "sms-gateway"),
             "description": _text("What it is for."),
             "settings": _FIELD,

@@ -31,7 +31,8 @@ log = logging.getLogger("ringback.web.server")
 
 GRACE_MS = 20_000
 """How long a stop waits for what runs; what takes longer is put down and goes on at the next start."""
-_SPARE_THREADS = 8
+_SPARE_THREADS = 24
+"""Besides one for each worker: whoever waits for a commit, or for a run to answer with, holds a thread."""
 _HEAD_TIMEOUT_MS = 15_000
 
 

@@ -111,8 +111,13 @@ class Uploads:
 
     def settle(self, body: Body) -> None:
         """Give a whole-body file its name among the files, and note what is missing or came twice."""
-        if body.file is not None and self.hook.files:
-            body.files.setdefault(next(iter(self.hook.files)), body.file)
+        first = next(iter(self.hook.files), None)
+        if first is not None and self._is_text_file(first, body):
+            text = io.BytesIO(str(body.content).encode())
+            body.file = self.keep("", "", cast("io.RawIOBase", text))
+            body.stored += [body.file] if body.file is not None else []
+        if body.file is not None and first is not None:
+            body.files.setdefault(first, body.file)
         for name, spec in self.hook.files.items():
             if isinstance(body.files.get(name), list):
                 self._note(
@@ -124,6 +129,11 @@ class Uploads:
                 )
             elif spec.required and name not in body.files and name not in self._faulty:
                 self._note(name, 422, "missing_file", "is missing.", self._how_to_send(name, body))
+
+    def _is_text_file(self, first: str, body: Body) -> bool:
+        """Whether a body that was read as text is the text file that the hook asks for."""
+        types = self.hook.files[first].types
+        return isinstance(body.content, str) and bool(types) and takes(types, "text/plain")
 
     def _how_to_send(self, name: str, body: Body) -> str:
         near = difflib.get_close_matches(
