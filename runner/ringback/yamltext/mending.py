@@ -1,9 +1,4 @@
-"""What a YAML syntax error means in plain words, and how to read on past it.
-
-libyaml says where it lost the thread, not what its writer did. Each rule here recognises one way of losing
-it, names the mistake, and mends the lines as the writer most likely meant, so that the mistakes further
-down are found in the same pass. A mended line is never written back.
-"""
+"""Mended lines: edits, the places they came from, and the quotes that are missing most often."""
 
 from __future__ import annotations
 
@@ -11,12 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import yaml
-
-MOST = 25
-"""Syntax mistakes said of one file; after that many, reading ends."""
-
 Place = tuple[int, int]
+KEY = re.compile(r"(\s*(?:-\s+)*)([^\s#'\"{}\[\]][^#'\"{}\[\]]*?|'[^']*'|\"[^\"]*\")\s*:(?:\s+|$)")
+MARKS = frozenset({"'", '"'})
+DASHES = re.compile(r"\s*(?:-\s+)*")
 
 
 @dataclass(frozen=True)
@@ -40,21 +33,18 @@ class Finding:
     edits: list[Edit] = field(default_factory=list)
 
 
+Rule = Callable[[list[str], Place, Place], Finding | None]
+"""Lines, where the parser lost the thread, and where what it was reading began."""
+
+
 def apply(edits: list[Edit], lines: list[str], origins: dict[int, list[int]]) -> list[str]:
     """The lines with the edits made; `origins` learns where each character of a changed line came from."""
     mended = list(lines)
     for edit in sorted(edits, key=lambda edit: (edit.line, -edit.start)):
         line = mended[edit.line]
         origin = origins.get(edit.line) or list(range(len(line) + 1))
-        here = origin[min(edit.start, len(origin) - 1)]
-        grown = [
-            origin[min(edit.start + at, edit.end, len(origin) - 1)] for at in range(len(edit.text))
-        ]
-        if (
-            not edit.text.startswith(line[edit.start : edit.end])
-            and len(edit.text) != edit.end - edit.start
-        ):
-            grown = [here] * len(edit.text) if edit.start == edit.end else grown
+        last = max(edit.end - 1, edit.start)
+        grown = [origin[min(edit.start + at, last)] for at in range(len(edit.text))]
         origins[edit.line] = origin[: edit.start] + grown + origin[edit.end :]
         mended[edit.line] = line[: edit.start] + edit.text + line[edit.end :]
     return mended
@@ -63,53 +53,44 @@ def apply(edits: list[Edit], lines: list[str], origins: dict[int, list[int]]) ->
 def quote(line: int, text: str, start: int, end: int) -> list[Edit]:
     """Edits that put columns `start` to `end` of a line into single quotes."""
     inner = [Edit(line, at, at, "'") for at in range(start, end) if text[at] == "'"]
-    return [Edit(line, start, start, "'"), *inner, Edit(line, end, end, "'")]
+    return [*inner, Edit(line, end, end, "'"), Edit(line, start, start, "'")]
 
 
-def _value_end(text: str, start: int) -> int:
-    """Where an unquoted value that starts at `start` ends: before a comment, without trailing blanks."""
+def value_start(text: str) -> int:
+    """The column at which the value of a line starts: after its key, else after its dashes."""
+    key = KEY.match(text)
+    dashes = DASHES.match(text)
+    return key.end() if key else dashes.end() if dashes else 0
+
+
+def value_end(text: str, start: int) -> int:
+    """Where a value that starts at `start` ends: before a comment, without trailing blanks."""
     comment = re.search(r"\s#", text[start:])
     return start + len(
         (text[start : start + comment.start()] if comment else text[start:]).rstrip()
     )
 
 
+def quoted(shown: str) -> str:
+    """The text with quotes around it that it does not hold itself."""
+    mark = '"' if '"' not in shown and "\\" not in shown else "'"
+    return f"{mark}{shown}{mark}" if mark not in shown else "it in quotes"
+
+
 def unquoted(lines: list[str], place: Place, in_flow: bool) -> Finding:
     """A value that begins with `{{` outside quotes."""
     line, start = place
     text = lines[line]
-    end = _value_end(text, start)
+    end = value_end(text, start)
     if in_flow:
         close = text.find("}}", start)
         stop = re.search(r"[,}\]]", text[close + 2 :]) if close >= 0 else None
         end = close + 2 + (stop.start() if stop else 0) if close >= 0 else end
         end = start + len(text[start:end].rstrip())
-    shown = text[start:end]
-    mark = '"' if '"' not in shown else "'"
     return Finding(
         "unquoted_template",
-        "A value that starts with `{{` must stand in quotes: without them YAML reads the braces as a map.",
-        f"Write {mark}{shown}{mark}.",
+        f"A value that starts with `{text[start : start + 2]}` must stand in quotes: without them YAML reads the braces as a map.",
+        f"Write {quoted(text[start:end])}.",
         [((line, start), (line, end))],
         quote(line, text, start, end),
-    )
-
-
-Rule = Callable[[yaml.MarkedYAMLError, list[str], Place], "Finding | None"]
-
-
-def explain(fault: Exception, lines: list[str]) -> Finding:
-    """The finding for a parser's error."""
-    assert isinstance(fault, yaml.MarkedYAMLError)
-    mark = fault.problem_mark or fault.context_mark
-    place = (mark.line, mark.column) if mark else (0, 0)
-    if place[0] >= len(lines):
-        last = max(len(lines) - 1, 0)
-        place = (last, len(lines[last]) if lines else 0)
-    said = f"This is not valid YAML: {fault.problem or 'it cannot be read from here on'}."
-    return Finding(
-        "syntax",
-        said,
-        "Look at this line and the one above it.",
-        [(place, (place[0], place[1] + 1))],
     )
