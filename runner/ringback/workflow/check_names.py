@@ -23,6 +23,8 @@ from ringback.workflow.surroundings import (
 
 WEBHOOK_NAMES = ("headers", "query", "body", "form", "files", "method", "path")
 """What a webhook's `dedupe` may read: the request alone, before there is a run."""
+ERROR: Shape = dict.fromkeys(("code", "message", "next", "where", "step", "detail"))
+"""What `error` is in the steps of `on_error` and `on_failure`, and `<id>.error` after a failure that was survived."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ def names_problems(around: Surroundings) -> None:
             walked.known[name] = replace(
                 known, maybe=known.maybe or "may not have been reached when the run fails"
             )
-    _walk(around, around.data.get("on_failure"), ("on_failure",), walked)
+    failing = walked.copy()
+    failing.known["error"] = Known(ERROR)
+    _walk(around, around.data.get("on_failure"), ("on_failure",), failing)
     for path, trigger in triggers(around.data):
         _trigger(around, trigger, path, walked)
 
@@ -114,6 +118,7 @@ def _step(around: Surroundings, step: Data, path: Place, scope: Scope) -> None:
     inside = scope.copy()
     if "for_each" in step:
         inside.known[str(step.get("as", "item"))] = Known()
+        inside.known["index"] = Known()
     condition = step.get("if")
     if isinstance(condition, str):
         _text(around, condition, (*path, "if"), inside, expression=True)
@@ -132,11 +137,13 @@ def _step(around: Surroundings, step: Data, path: Place, scope: Scope) -> None:
         scope,
         "the other branch of the same step",
     )
+    failing = inside.copy()
+    failing.known["error"] = Known(ERROR)
     _branch(
         around,
         step.get("on_error"),
         (*path, "on_error"),
-        inside,
+        failing,
         then,
         scope,
         "steps that did not run",
@@ -144,6 +151,8 @@ def _step(around: Surroundings, step: Data, path: Place, scope: Scope) -> None:
     _leave(step, then, inside, scope, conditional)
     if isinstance(step.get("id"), str):
         shape = outputs(action, given) if action and "for_each" not in step else None
+        if shape is not None and step.get("on_error", "stop") != "stop":
+            shape = {**shape, "error": ERROR}
         scope.known[step["id"]] = Known(
             shape, "is skipped where its `if` is false" if conditional else ""
         )
