@@ -50,27 +50,22 @@ def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
         stream = open_body(request.environ, MAX_CALLBACK, where)
         incoming = _incoming(runtime, request.environ, read_all(stream))
         asked = _with_token(manifest, incoming, token) if token else incoming
-        try:
-            check(
-                manifest,
-                settings,
-                asked,
-                runtime.settings.public_url,
-                runtime.clock.now_ms(),
-            )
-            found = gateway_callbacks.read(manifest, settings, incoming)
-        except (Refused, Failure) as refused:
-            metrics.refused_callbacks.labels(connection).inc()
-            reason = runtime.masks.text(str(refused))
-            log.warning("a callback to %s was refused: %s", connection, reason)
-            if brake.lets_through():
-                _keep_refused(runtime, connection, incoming, reason)
-            raise _refusal(refused, where) from None
+        address, now = runtime.settings.public_url, runtime.clock.now_ms()
         with keeping(where):
+            try:
+                check(manifest, settings, asked, address, now)
+                found = gateway_callbacks.read(manifest, settings, incoming)
+            except (Refused, Failure) as refused:
+                metrics.refused_callbacks.labels(connection).inc()
+                reason = runtime.masks.text(str(refused))
+                log.warning("a callback to %s was refused: %s", connection, reason)
+                if brake.lets_through():
+                    _keep_refused(runtime, connection, incoming, reason)
+                raise _refusal(refused, where) from None
             for one in found:
                 _take(runtime, metrics, connection, one)
-        if any(isinstance(one, Ping) and not one.known for one in found):
-            _keep_refused(runtime, connection, incoming, _NO_SHAPE)
+                if isinstance(one, Ping) and not one.known:
+                    _keep_refused(runtime, connection, incoming, _NO_SHAPE)
         status, content_type, body = gateway_callbacks.reply(manifest)
         return Response(body, status, content_type=content_type)
 

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -149,62 +150,61 @@ def answer(
 
 def install(app: Flask, masks: Masks) -> None:
     """Give the app the one error shape, for our own refusals and for everything else."""
+    app.register_error_handler(Refusal, partial(_refused, masks))
+    app.register_error_handler(Failure, partial(_failed, masks))
+    app.register_error_handler(Mistakes, partial(_mistaken, masks))
+    app.register_error_handler(HTTPException, partial(_of_http, masks))
+    app.register_error_handler(Exception, _unexpected)
 
-    def refused(refusal: Refusal) -> Response:
-        error = refusal.as_json()
-        if refusal.others:
-            error["problems"] = [mistake.as_json() for mistake in refusal.others]
-        if refusal.status >= 500:
-            log.error("%s %s: %s", request.method, request.path, refusal.message)
-        return answer(refusal.status, masks.value(error), refusal.headers)
 
-    def failed(failure: Failure) -> Response:
-        if failure.code == "internal":
-            return unexpected(failure)
-        status = FAILURE_STATUS.get(failure.code, 422)
-        headers: dict[str, str] = {}
-        if failure.retry_after is not None:
-            headers["Retry-After"] = str(round(failure.retry_after))
-        return answer(status, masks.value(failure.as_json()), headers)
+def _refused(masks: Masks, refusal: Refusal) -> Response:
+    error = refusal.as_json()
+    if refusal.others:
+        error["problems"] = [mistake.as_json() for mistake in refusal.others]
+    if refusal.status >= 500:
+        log.error("%s %s: %s", request.method, request.path, refusal.message)
+    return answer(refusal.status, masks.value(error), refusal.headers)
 
-    def mistaken(mistakes: Mistakes) -> Response:
-        return answer(422, masks.value(problems_error(mistakes.problems)))
 
-    def of_http(error: HTTPException) -> Response:
-        status = error.code or 500
-        if status < 400:
-            return Response(error.get_body(), status, error.get_headers())
-        if status >= 500:
-            return unexpected(error)
-        code, message, next_step = HTTP_WORDS.get(status, HTTP_WORDS[400])
-        shown = {
-            "code": code,
-            "message": message,
-            "where": masks.text(request.path),
-            "next": next_step,
-        }
-        kept = {name: text for name, text in error.get_headers() if name == "Allow"}
-        return answer(status, shown, kept)
+def _failed(masks: Masks, failure: Failure) -> Response:
+    if failure.code == "internal":
+        return _unexpected(failure)
+    headers: dict[str, str] = {}
+    if failure.retry_after is not None:
+        headers["Retry-After"] = str(round(failure.retry_after))
+    return answer(FAILURE_STATUS.get(failure.code, 422), masks.value(failure.as_json()), headers)
 
-    def unexpected(error: Exception) -> Response:
-        reference = new_id("err")
-        log.error("%s: %s %s failed", reference, request.method, request.path, exc_info=error)
-        return answer(
-            500,
-            {
-                "code": "internal",
-                "message": "Something went wrong inside Ringback; this is our fault, not yours.",
-                "where": "",
-                "next": f"Look in the log for {reference}, or quote it when you ask for help.",
-                "reference": reference,
-            },
-        )
 
-    app.register_error_handler(Refusal, refused)
-    app.register_error_handler(Failure, failed)
-    app.register_error_handler(Mistakes, mistaken)
-    app.register_error_handler(HTTPException, of_http)
-    app.register_error_handler(Exception, unexpected)
+def _mistaken(masks: Masks, mistakes: Mistakes) -> Response:
+    return answer(422, masks.value(problems_error(mistakes.problems)))
+
+
+def _of_http(masks: Masks, error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return Response(error.get_body(), status, error.get_headers())
+    if status >= 500:
+        return _unexpected(error)
+    code, message, next_step = HTTP_WORDS.get(status, HTTP_WORDS[400])
+    where = masks.text(request.path)
+    shown = {"code": code, "message": message, "where": where, "next": next_step}
+    kept = {name: text for name, text in error.get_headers() if name == "Allow"}
+    return answer(status, shown, kept)
+
+
+def _unexpected(error: Exception) -> Response:
+    reference = new_id("err")
+    log.error("%s: %s %s failed", reference, request.method, request.path, exc_info=error)
+    return answer(
+        500,
+        {
+            "code": "internal",
+            "message": "Something went wrong inside Ringback; this is our fault, not yours.",
+            "where": "",
+            "next": f"Look in the log for {reference}, or quote it when you ask for help.",
+            "reference": reference,
+        },
+    )
 
 
 def problems_error(problems: Sequence[Problem]) -> dict[str, Any]:

@@ -17,6 +17,14 @@ from ringback.journal.schema import messages, runs
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _FRESH_SECONDS = 15.0
+COUNTED = {
+    "receipts": "Webhooks answered with a receipt.",
+    "refused_webhooks": "Webhooks that were not taken, by the code of the error.",
+    "callbacks": "What gateways called back with, by kind: report, inbound or ping.",
+    "reports": "Delivery reports by the status they gave.",
+    "refused_callbacks": "Callbacks that failed verification or could not be read.",
+}
+"""What each counter counts, by its name after `ringback_`."""
 
 
 class Metrics:
@@ -24,36 +32,11 @@ class Metrics:
 
     def __init__(self, journal: Journal) -> None:
         self.registry = CollectorRegistry()
-        self.receipts = Counter(
-            "ringback_receipts",
-            "Webhooks answered with a receipt.",
-            ["workflow", "duplicate"],
-            registry=self.registry,
-        )
-        self.refused_hooks = Counter(
-            "ringback_refused_webhooks",
-            "Webhooks that were not taken, by the code of the error.",
-            ["code"],
-            registry=self.registry,
-        )
-        self.callbacks = Counter(
-            "ringback_callbacks",
-            "What gateways called back with, by kind: report, inbound or ping.",
-            ["connection", "kind"],
-            registry=self.registry,
-        )
-        self.reports = Counter(
-            "ringback_reports",
-            "Delivery reports by the status they gave.",
-            ["connection", "status"],
-            registry=self.registry,
-        )
-        self.refused_callbacks = Counter(
-            "ringback_refused_callbacks",
-            "Callbacks that failed verification or could not be read.",
-            ["connection"],
-            registry=self.registry,
-        )
+        self.receipts = self._counter("receipts", "workflow", "duplicate")
+        self.refused_hooks = self._counter("refused_webhooks", "code")
+        self.callbacks = self._counter("callbacks", "connection", "kind")
+        self.reports = self._counter("reports", "connection", "status")
+        self.refused_callbacks = self._counter("refused_callbacks", "connection")
         self.seconds = Histogram(
             "ringback_request_seconds",
             "Time from a request's arrival to its answer, by door.",
@@ -61,13 +44,16 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.started = Gauge(
+        started = Gauge(
             "ringback_start_time_seconds",
             "When this process started, in seconds since the epoch.",
             registry=self.registry,
         )
-        self.started.set(time.time())
+        started.set(time.time())
         self.registry.register(_FromJournal(journal))
+
+    def _counter(self, name: str, *labels: str) -> Counter:
+        return Counter(f"ringback_{name}", COUNTED[name], labels, registry=self.registry)
 
 
 class _FromJournal(Collector):
