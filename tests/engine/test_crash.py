@@ -1,0 +1,260 @@
+"""Death at every boundary: whatever is lost, nothing is texted twice, and every run comes to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ringback.engine import accept
+from ringback.problems import Failure
+from tests.engine.bench import NUMBER, Death, DyingJournal, Project, workflow
+
+Open = Callable[..., Project]
+
+STORY = """
+- id: words
+  uses: text.render
+  with: {text: "Hi {{ trigger.body.name }}"}
+- id: one
+  uses: sms.send
+  with: {to: "+447700900077", text: "one"}
+- id: pause
+  uses: flow.wait
+  with: {for: 1 minute}
+- id: each
+  for_each: [1, 2]
+  steps:
+    - {uses: sms.send, with: {to: "+447700900077", text: "turn {{ item }}"}}
+- id: delivery
+  uses: sms.wait_for_delivery
+  with: {message: "{{ one }}", timeout: 10 minutes}
+- id: called
+  uses: flow.call
+  with: {workflow: other}
+- uses: sms.send
+  with: {to: "+447700900077", text: "last {{ called.state }}"}
+"""
+OTHER = workflow(
+    [{"uses": "sms.send", "with": {"to": NUMBER, "text": "called"}}], trigger={"uses": "manual"}
+)
+ALL = ["one", "turn 1", "turn 2", "called", "last succeeded"]
+
+
+def texts(it: Project) -> list[str]:
+    return [text for _, text in it.gateway.texts]
+
+
+def live(it: Project, what: Callable[[], Any]) -> bool:
+    """Whether the process survived this."""
+    try:
+        what()
+    except Death:
+        return False
+    return True
+
+
+def settle_all(it: Project, decision: Any) -> int:
+    """A person settles what is uncertain; how many steps there were."""
+    count = 0
+    for run in it.all_runs():
+        for path, step in it.steps(run.id).items():
+            if step.state == "uncertain" and not run.finished:
+                assert accept.settle(it.runtime, run.id, path, decision)
+                count += 1
+    return count
+
+
+def live_on(it: Project, decision: Any) -> int:
+    """Start again and let everything come to its end; how many steps were uncertain."""
+    it.restart()
+    it.drain()
+    settled = 0
+    while more := settle_all(it, decision):
+        settled += more
+        it.drain()
+    return settled
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(19))
+def test_death_at_each_write(project: Open, at: int, after: bool) -> None:
+    it = project(story=workflow(STORY), other=OTHER)
+    real = it.runtime.journal
+    dying = DyingJournal(real, at, after=after)
+    it.runtime.journal = dying  # type: ignore[assignment]
+    begun = live(it, lambda: it.begin("story", {"body": {"name": "Amina"}}))
+    if begun:
+        live(it, it.drain)
+    it.runtime.journal = real
+    uncertain = live_on(it, "sent")
+    sent = texts(it)
+    kept = [run for run in it.all_runs() if run.workflow == "story"]
+    assert len(kept) == (0 if at == 0 and not after else 1)
+    assert all(run.state == "succeeded" for run in it.all_runs())
+    assert len(sent) == len(set(sent))
+    assert uncertain <= 1
+    if kept and not uncertain:
+        assert sent == ALL
+    elif kept:
+        # the intent was kept and the process died: the text went or did not, and nobody sends it again
+        assert [text for text in ALL if text in sent] == sent
+        assert len(sent) >= len(ALL) - 1
+
+
+@pytest.mark.parametrize("reached", [False, True], ids=["before the gateway", "after the gateway"])
+@pytest.mark.parametrize("decision", ["sent", "again"])
+@pytest.mark.parametrize("at", range(5))
+def test_death_during_each_send(project: Open, at: int, reached: bool, decision: str) -> None:
+    it = project(story=workflow(STORY), other=OTHER)
+    send, calls = it.gateway.send, []
+
+    def dying(call: Any) -> Any:
+        calls.append(call)
+        if len(calls) - 1 == at:
+            if reached:
+                send(call)
+            raise Death
+        return send(call)
+
+    it.runtime.transport = it.gateway  # type: ignore[assignment]
+    it.gateway.send = dying  # type: ignore[method-assign]
+    it.begin("story", {"body": {"name": "Amina"}})
+    assert not live(it, it.drain)
+    assert live_on(it, decision) == 1
+    assert all(run.state == "succeeded" for run in it.all_runs())
+    sent = texts(it)
+    doubled = ALL[at]
+    expected = {("sent", True): 1, ("sent", False): 0, ("again", True): 2, ("again", False): 1}
+    assert sent.count(doubled) == expected[(decision, reached)]
+    assert all(sent.count(text) == 1 for text in ALL if text != doubled)
+
+
+ONE = workflow([{"id": "one", "uses": "sms.send", "with": {"to": NUMBER, "text": "one"}}])
+
+
+def uncertain_run(it: Project) -> str:
+    it.gateway.outcomes = [Failure("no_answer", "Silence.")]
+    run = it.run("w")
+    assert run.state == "uncertain"
+    (message,) = it.messages(run.id)
+    assert message.status == "sending"
+    return run.id
+
+
+def test_silence_is_uncertain_even_with_retries(project: Open) -> None:
+    steps = [{"uses": "sms.send", "with": {"to": NUMBER, "text": "x"}, "retry": {"times": 5}}]
+    it = project(w=workflow(steps))
+    uncertain_run(it)
+    assert len(it.gateway.calls) == 1
+
+
+def test_a_report_settles_it(project: Open) -> None:
+    it = project(w=ONE)
+    run_id = uncertain_run(it)
+    it.report("gw-x", "delivered", number="447700900077")
+    it.drain()
+    assert it.get(run_id).state == "succeeded"
+    (message,) = it.messages(run_id)
+    assert (message.status, message.gateway_id) == ("delivered", "gw-x")
+    assert it.steps(run_id)["one"].output["gateway_id"] == "gw-x"
+
+
+def test_a_report_that_came_before_the_doubt_settles_it(project: Open) -> None:
+    it = project(w=ONE)
+    it.gateway.outcomes = [Failure("no_answer", "Silence.")]
+    it.gateway.on_call = lambda _call: it.report("gw-x", "sent", number=NUMBER) and None
+    run = it.run("w")
+    assert run.state == "succeeded"
+    (message,) = it.messages(run.id)
+    assert (message.status, message.gateway_id) == ("sent", "gw-x")
+
+
+def test_a_report_about_another_number_settles_nothing(project: Open) -> None:
+    it = project(w=ONE)
+    run_id = uncertain_run(it)
+    it.report("gw-x", "delivered", number="+447700900078")
+    it.report("gw-y", "delivered", number=NUMBER, connection="backup")
+    it.drain()
+    assert it.get(run_id).state == "uncertain"
+
+
+def test_two_in_doubt_at_one_number_wait_for_a_person(project: Open) -> None:
+    it = project(w=ONE)
+    first, second = uncertain_run(it), uncertain_run(it)
+    it.report("gw-x", "delivered", number=NUMBER)
+    it.drain()
+    assert [it.get(one).state for one in (first, second)] == ["uncertain", "uncertain"]
+
+
+def test_settled_again_keeps_both_messages(project: Open) -> None:
+    it = project(w=ONE)
+    run_id = uncertain_run(it)
+    assert accept.settle(it.runtime, run_id, "one", "again")
+    assert not accept.settle(it.runtime, run_id, "one", "again")
+    it.drain()
+    assert it.get(run_id).state == "succeeded"
+    assert [message.status for message in it.messages(run_id)] == ["unknown", "accepted"]
+
+
+def test_an_uncertain_run_can_be_canceled(project: Open) -> None:
+    it = project(w=ONE)
+    run_id = uncertain_run(it)
+    assert accept.cancel(it.runtime, run_id)
+    assert it.get(run_id).state == "canceled"
+
+
+def test_a_post_that_may_have_arrived_is_uncertain_and_a_get_is_tried_again(project: Open) -> None:
+    def request(method: str) -> str:
+        with_ = {"method": method, "url": "https://example.com/x"}
+        return workflow([{"id": "r", "uses": "http.request", "with": with_, "retry": {"times": 1}}])
+
+    it = project(post=request("POST"), get=request("GET"))
+    it.gateway.outcomes = [Failure("no_answer", "Silence.")]
+    assert it.run("post").state == "uncertain"
+    it.gateway.outcomes = [Failure("no_answer", "Silence.")]
+    run = it.run("get")
+    assert run.state == "succeeded", run.error
+    assert it.steps(run.id)["r"].attempt == 2
+
+
+def test_a_lost_lease_changes_nothing(project: Open) -> None:
+    from ringback.journal import runs
+
+    it = project(w=ONE)
+    run_id = it.begin("w")
+    with it.runtime.journal.read() as conn:
+        held = runs.get_run(conn, run_id)
+    assert held is not None
+    lease = runs.Lease(run_id, it.runtime.holder, held.fence)
+    it.runtime.journal.write(lambda conn: runs.park(conn, lease, "queued", it.clock.now_ms()))
+    it.drain()
+    assert it.get(run_id).state == "succeeded"
+    assert len(it.gateway.calls) == 1
+
+
+def test_a_journal_that_fails_puts_the_run_off(project: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = project(w=ONE)
+    it.begin("w")
+    real = it.runtime.journal.submit
+    failing = [1, 2, 3]
+
+    def submit(fn: Any) -> Any:
+        if failing:
+            failing.pop()
+            raise Failure("internal", "The disk is full.")
+        return real(fn)
+
+    monkeypatch.setattr(it.runtime.journal, "submit", submit)
+    it.now()
+    assert it.gateway.calls == []
+    assert it.runtime.stuck
+    from ringback.engine.run import unstick
+
+    unstick(it.runtime)
+    assert it.runtime.stuck
+    unstick(it.runtime)
+    it.drain()
+    assert [run.state for run in it.all_runs()] == ["succeeded"]
+    assert texts(it) == ["one"]
