@@ -68,6 +68,7 @@ def test_render(text: Any, expected: Any) -> None:
         ("{{ agreement.name | upr }}", "`upr` is not a filter. Did you mean `upper`?"),
         ("{{ 1 / 0 }}", "could not be worked out: division by zero."),
         ("{{ 'nobody' | phone }}", "“nobody” is not a phone number of GB."),
+        ("{{ a = b }}", "one `=` stands where two values are compared; write `==`."),
         ("{{ a b }}", "cannot be read: expected token"),
     ],
 )

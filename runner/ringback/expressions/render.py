@@ -210,6 +210,8 @@ def _say_syntax(error: TemplateSyntaxError) -> str:
         kind, name = unknown.groups()
         offered = FILTERS if kind == "filter" else ENVIRONMENT.tests
         return f"`{name}` is not a {kind}. {_nearest_or_all(name, [key for key in offered if key.isidentifier()])}"
+    if said.endswith("got '='"):
+        return "one `=` stands where two values are compared; write `==`."
     return f"{said}."
 
 
