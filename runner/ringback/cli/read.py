@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ringback.connectors.catalogue import Catalogue
     from ringback.connectors.manifest import Action
 
-SHOWN = ("values", "found", "problems")
 LANGUAGE_OF = {"GB": "en-GB", "US": "en-US"}
 
 
@@ -60,7 +59,9 @@ def command(
     action, inputs = _what_to_do(load_catalogue(folder), wanted)
     with console.busy(f"Reading {file.name}"):
         result = _perform(action, {**inputs, "file": _as_file(file)}, LocalContext(facts, file))
-    shown = {name: result.get(name, [] if name == "problems" else {}) for name in SHOWN}
+    named = inputs.get("fields")
+    values = result["values"] if named is None else {name: result.get(name) for name in named}
+    shown = {"values": values, "found": result["found"], "problems": result["problems"]}
     if as_json:
         console.as_json(shown)
     else:
@@ -117,7 +118,12 @@ def _what_to_do(catalogue: Catalogue, wanted: Path | None) -> tuple[Action, dict
             f"No connector offers {role}.",
             "`ringback connectors` shows those there are.",
         )
-    return offered[0], {} if wanted is None else {"fields": _fields(wanted)}
+    action = offered[0]
+    if wanted is None:
+        return action, {}
+    # What is missing is shown beside what was found, instead of ending the reading.
+    lenient = {"when_missing": "continue"} if "when_missing" in action.inputs else {}
+    return action, {"fields": _fields(wanted), **lenient}
 
 
 def _fields(path: Path) -> dict[str, Any]:
@@ -162,22 +168,31 @@ def _perform(action: Action, inputs: dict[str, Any], context: LocalContext) -> d
 
 
 def _say(file: Path, shown: dict[str, Any]) -> None:
-    found = shown["found"]
-    rows = []
-    for name, value in shown["values"].items():
-        place = found.get(name, {}) if isinstance(found, dict) else {}
-        rows.append([name, fields.say(value), _say_place(place)])
+    rows = [
+        [name, _say_place(shown["found"].get(name)), _one_line(value)]
+        for name, value in shown["values"].items()
+    ]
     if rows:
-        console.table(["name", "value", "where"], rows)
+        console.table(["name", "where", "value"], rows)
     else:
         console.say(f"{file.name}: no label with a value was seen.")
+    for name, place in shown["found"].items():
+        if isinstance(place, dict) and place.get("note"):
+            console.mark("note", f"{name}: {place['note']}")
     for problem in shown["problems"]:
-        said = problem.get("message", "") if isinstance(problem, dict) else str(problem)
-        console.mark("bad", said)
+        console.mark("bad", " ".join(filter(None, [problem.get("message"), problem.get("next")])))
+
+
+def _one_line(value: Any) -> str:
+    """A value on one line; a table's rows with a stroke between them."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return " | ".join(", ".join(fields.say(cell) for cell in row.values()) for row in value)
+    return " / ".join(fields.say(value).splitlines())
 
 
 def _say_place(place: Any) -> str:
-    """Where a value was found, from the reader's own facts."""
-    if isinstance(place, dict):
-        return ", ".join(f"{name} {fields.say(value)}" for name, value in place.items() if value)
-    return fields.say(place)
+    """`table 1, row 3 (cell to the right)`."""
+    if not isinstance(place, dict):
+        return ""
+    how = f" ({place['how']})" if place.get("how") else ""
+    return f"{place.get('where', '')}{how}".strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,8 @@ def command(
         rehearsals = _of_project(where, connections, callbacks, delay_ms)
     server = RehearsalServer(rehearsals, log=log)
     try:
+        # The server itself would print its own words and end the process.
+        socket.create_server((host, port)).close()
         address = server.start(host, port)
     except OSError as error:
         raise Failure(

@@ -79,7 +79,9 @@ def lines(told: Story) -> list[Line]:
     return [
         _line(entry, outputs)
         for entry in told["timeline"]
-        if not (entry["what"] == "step" and entry["text"].endswith(" began") and entry["path"] in ended)
+        if not (
+            entry["what"] == "step" and entry["text"].endswith(" began") and entry["path"] in ended
+        )
     ]
 
 

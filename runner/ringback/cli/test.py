@@ -52,7 +52,9 @@ def command(names: tuple[str, ...], only: str | None, where: Path | None) -> Non
     if failed:
         console.mark("bad", f"{failed} of {len(results)} failed.", took)
         raise click.exceptions.Exit(1)
-    console.mark("good", f"{len(results)} example{'s hold' if len(results) != 1 else ' holds'}.", took)
+    console.mark(
+        "good", f"{len(results)} example{'s hold' if len(results) != 1 else ' holds'}.", took
+    )
 
 
 @dataclass(frozen=True)
