@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .content import Content
+from .elements import story
 from .package import Package, Relation, open_package, refuse
-from .walk import story
 from .words import SPACES, attribute, local, whole
 
 MAX_SIDE_PARTS = 60

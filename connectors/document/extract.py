@@ -11,10 +11,11 @@ from ringback.sdk import Context, Failure
 from .content import Content
 from .fields import Field, declare
 from .fieldtypes import Written, convert
-from .finder import Find, find
+from .finder import find
 from .labels import nearest
 from .pairs import labels
 from .reader import read_document
+from .scan import Find
 from .setting import Setting, setting
 from .tables import read_table
 

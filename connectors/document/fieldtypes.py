@@ -16,8 +16,8 @@ from .amounts import read_money, read_number
 from .content import Control
 from .dates import read_date
 from .fields import Field
-from .finder import is_ticked
 from .labels import TICK, fold, fold_map
+from .scan import is_ticked
 from .setting import Setting
 
 PATTERN_SECONDS = 0.5

@@ -12,7 +12,6 @@ from typing import Any
 import docx
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from docx.oxml.parser import parse_xml
 
 from ringback.sdk import Context, Failure
 
@@ -24,7 +23,7 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.doc
 MAX_ROWS = 5_000
 _TEXT, _ROW, _TABLE, _BOX = qn("w:t"), qn("w:tr"), qn("w:tbl"), qn("w:txbxContent")
 _PARAGRAPH = qn("w:p")
-_PARTS = ("header", "footer", "footnotes", "endnotes")
+_PARTS = ("header", "footer")
 _ONCE = (qn("w:bookmarkStart"), qn("w:bookmarkEnd"))
 
 
@@ -78,7 +77,7 @@ def _open(path: Path) -> Any:
 
 
 def _roots(document: Any) -> Iterator[Any]:
-    """The XML of the body, then of each header, footer and note part."""
+    """The XML of the body, then of each header and footer."""
     yield document.element
     for relation in document.part.rels.values():
         if relation.is_external or not relation.reltype.rsplit("/", 1)[-1].startswith(_PARTS):
@@ -86,10 +85,6 @@ def _roots(document: Any) -> Iterator[Any]:
         part = relation.target_part
         if hasattr(part, "element"):
             yield part.element
-        else:
-            root = parse_xml(part.blob)
-            part._element = root
-            yield root
 
 
 def _rows(root: Any, filling: _Filling) -> None:
@@ -134,9 +129,10 @@ def _repeat(row: Any, name: str, filling: _Filling) -> None:
     pattern = copy.deepcopy(row)
     for mark in list(pattern.iter(*_ONCE)):
         mark.getparent().remove(mark)
+    last = None
     for number, item in enumerate(items, start=1):
-        made = row if number == 1 else copy.deepcopy(pattern)
-        if number > 1:
+        made = row if last is None else copy.deepcopy(pattern)
+        if last is not None:
             last.addnext(made)
         last = made
         one = (

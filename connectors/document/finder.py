@@ -8,88 +8,16 @@ below .6. Headers and footers count .2 less, since a letterhead has a phone numb
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from .content import Cell, Content, Control, Line
-from .labels import (
-    GENERIC,
-    START,
-    STOP,
-    TICK,
-    clean,
-    fold,
-    fold_map,
-    looks_like_label,
-    pattern,
-    squash,
-)
-from .words import UNTICKED
+from .content import Content, Control, Line
+from .labels import START, STOP, TICK, clean, fold, pattern, squash
+from .neighbours import neighbours
+from .scan import Find, Scan, Spot, is_ticked
 
 SIDE = 0.2
-MAX_BELOW = 300
-
-
-@dataclass(slots=True)
-class Find:
-    """One place that answers a label. `text` is as written, empty where nothing is filled in."""
-
-    text: str
-    how: str
-    where: str
-    label: str
-    score: float
-    origin: int
-    control: Control | None = None
-    checked: bool | None = None
-
-    @property
-    def filled(self) -> bool:
-        return bool(self.text) or self.checked is not None
-
-
-@dataclass(slots=True)
-class Spot:
-    """A label met in a line: `line` and folded offsets of the label and of what follows it."""
-
-    index: int
-    start: int
-    end: int
-    follows: int
-    match: re.Match[str]
-    label: str
-    shown: str
-
-
-@dataclass(slots=True)
-class Scan:
-    """One document with all the labels asked of it."""
-
-    content: Content
-    known: re.Pattern[str]
-    folded: dict[int, tuple[str, list[int] | None]] = field(default_factory=dict)
-
-    def line(self, index: int) -> tuple[str, list[int] | None]:
-        if index not in self.folded:
-            self.folded[index] = fold_map(self.content.lines[index].text)
-        return self.folded[index]
-
-    def written(self, index: int, start: int, end: int) -> str:
-        places = self.line(index)[1]
-        text = self.content.lines[index].text
-        return text[start:end] if places is None else text[places[start] : places[end]]
-
-    def offset(self, index: int, place: int) -> int:
-        """The folded offset of a place in a line's text."""
-        places = self.line(index)[1]
-        return place if places is None else bisect_left(places, place)
-
-    def is_label(self, text: str) -> bool:
-        """Whether a text is, or begins with, a label that was asked for, or is plainly some other label."""
-        first = text.split("\n", 1)[0]
-        folded = fold_map(first.strip())[0]
-        return self.known.match(folded) is not None or looks_like_label(first)
+_BEFORE_TICK = re.compile(rf"({TICK})\s*$")
+_AFTER_TICK = re.compile(rf"\s*({TICK})")
 
 
 def find(content: Content, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Find]]:
@@ -256,17 +184,31 @@ def _answers(scan: Scan, spot: Spot) -> list[Find]:
     end = _end_of_value(scan, spot)
     raw = scan.written(spot.index, spot.follows, end)
     text = clean(raw)
+    held = _held(scan, spot, line, end)
+    if held is not None:
+        text = clean(held.text)
     rest = scan.written(spot.index, spot.follows, len(scan.line(spot.index)[0]))
     control = _control_at(scan, spot, line, text)
     if text or raw.strip() or control is not None or rest.strip():
         score = 0.85 if spot.match["colon"] else 0.82
         score -= 0.05 if spot.match["extra"].strip("* ") else 0.0
-        return [Find(text, "same line", line.where, spot.shown, score, _origin(spot), control)]
-    return _neighbours(scan, spot, line)
+        return [Find(text, "same line", line.where, spot.shown, score, spot.origin, control)]
+    return neighbours(scan, spot, line)
 
 
-def _origin(spot: Spot) -> int:
-    return spot.index * 100_000 + spot.start
+def _held(scan: Scan, spot: Spot, line: Line, end: int) -> Control | None:
+    """The one control that the value begins with: what it holds is the value, whatever follows it."""
+    inside = [
+        control
+        for control in line.controls
+        if control.text
+        and control.start[0] == control.end[0] == spot.index
+        and spot.follows <= scan.offset(spot.index, control.start[1]) < end
+    ]
+    if len(inside) != 1:
+        return None
+    before = scan.line(spot.index)[0][spot.follows : scan.offset(spot.index, inside[0].start[1])]
+    return None if clean(before) else inside[0]
 
 
 def _control_at(scan: Scan, spot: Spot, line: Line, text: str) -> Control | None:
@@ -286,16 +228,6 @@ def _control_at(scan: Scan, spot: Spot, line: Line, text: str) -> Control | None
     )
 
 
-_BEFORE_TICK = re.compile(rf"({TICK})\s*$")
-_AFTER_TICK = re.compile(rf"\s*({TICK})")
-
-
-def is_ticked(mark: str) -> bool:
-    """Whether a tick mark (☒, ☐, [x], ( )) says yes."""
-    inner = mark.strip("[]() \t")
-    return bool(inner) and inner not in UNTICKED
-
-
 def _ticked(scan: Scan, spot: Spot) -> Find | None:
     """A tick box just before or after the label; a line that begins with a box has them before."""
     folded = scan.line(spot.index)[0]
@@ -308,134 +240,10 @@ def _ticked(scan: Scan, spot: Spot) -> Find | None:
         after = _AFTER_TICK.match(folded, spot.follows)
         if after is None:
             return None
-        if len(re.findall(TICK, folded[spot.follows : _end_of_value(scan, spot)])) > 1 or (
-            folded[after.end() : _end_of_value(scan, spot)].strip()
-        ):
+        alone = not folded[after.end() : _end_of_value(scan, spot)].strip()
+        closes = not spot.match["colon"] and _BEFORE_TICK.search(folded) is not None
+        if not alone and not closes:
             return None
         score, mark, how = 0.9, after[1], "tick after the label"
     shown = "☒" if is_ticked(mark) else "☐"
-    return Find(shown, how, line.where, spot.shown, score, _origin(spot), None, is_ticked(mark))
-
-
-def _neighbours(scan: Scan, spot: Spot, line: Line) -> list[Find]:
-    content = scan.content
-    if line.cell is not None and line.box == line.cell.box:
-        lines = content.cell_lines(line.cell)
-        if len(lines) == 1:
-            return _cells(scan, spot, line.cell)
-    below = _line_below(scan, spot, line)
-    if below is None:
-        return [Find("", "same line", line.where, spot.shown, 0.85, _origin(spot))]
-    score = 0.8 if line.cell is not None else 0.6
-    return [
-        Find(
-            below,
-            "line below",
-            line.where,
-            spot.shown,
-            score,
-            _origin(spot),
-            _whole(line, content, below),
-        )
-    ]
-
-
-def _whole(line: Line, content: Content, text: str) -> Control | None:
-    return next(
-        (
-            control
-            for control in content.controls
-            if control.kind != "bookmark" and control.text == text and text and control.start[0] < len(content.lines)
-            and content.lines[control.start[0]].box == line.box
-        ),
-        None,
-    )  # fmt: skip
-
-
-def _line_below(scan: Scan, spot: Spot, line: Line) -> str | None:
-    """The next line of the same box, unless it is a label itself. Lines of tick boxes come together."""
-    taken: list[str] = []
-    for other in scan.content.lines[spot.index + 1 : spot.index + 12]:
-        if other.box != line.box:
-            if taken:
-                break
-            continue
-        if other.gap > 1 or (not other.text.strip() and other.controls):
-            break
-        if not other.text.strip():
-            continue
-        ticked = re.match(rf"\s*{TICK}", fold_map(other.text)[0]) is not None
-        if taken and not ticked:
-            break
-        if not ticked and (scan.is_label(other.text) or len(other.text) > MAX_BELOW):
-            break
-        taken.append(clean(other.text))
-        if not ticked:
-            break
-    return "\n".join(taken) or None
-
-
-def _cells(scan: Scan, spot: Spot, cell: Cell) -> list[Find]:
-    """A label alone in a cell: its value is to the right, else to the left if that is a tick, else below."""
-    content, table = scan.content, cell.table
-    row = table.rows[cell.row]
-    right = row[cell.index + 1] if cell.index + 1 < len(row) else None
-    left = row[cell.index - 1] if cell.index else None
-    below = content.at(table, cell.row + 1, cell.column)
-    if cell.row in table.heads:
-        right = None
-    where = f"{table.where}, row {cell.row + 1}"
-
-    def made(text: str, how: str, score: float, of: Cell) -> Find:
-        place = f"{table.where}, row {of.row + 1}"
-        return Find(
-            text, how, place, spot.shown, score, _origin(spot), _cell_control(content, of, text)
-        )
-
-    finds: list[Find] = []
-    if left is not None and (mark := re.fullmatch(TICK, content.cell_text(left).strip().lower())):
-        state = is_ticked(mark[0])
-        shown = "☒" if state else "☐"
-        return [
-            Find(
-                shown,
-                "tick in the cell to the left",
-                where,
-                spot.shown,
-                0.9,
-                _origin(spot),
-                None,
-                state,
-            )
-        ]
-    text = content.cell_text(right) if right is not None else ""
-    if right is not None and not _heads(scan, cell, right, text):
-        finds.append(made(clean(text), "cell to the right", 0.9, right))
-        if cell.row or len(row) < 3 or not text:
-            return finds
-    if below is not None and not below.continued and not scan.is_label(content.cell_text(below)):
-        finds.append(made(clean(content.cell_text(below)), "cell below", 0.8, below))
-    return finds or [Find("", "same line", where, spot.shown, 0.85, _origin(spot))]
-
-
-def _heads(scan: Scan, cell: Cell, right: Cell, text: str) -> bool:
-    """Whether the cell to the right is a label too. In a table's first row a label asked for is a column head,
-    if there is something under it; elsewhere "Preferred contact | Email" has a value."""
-    if looks_like_label(text.split("\n", 1)[0]):
-        return True
-    found = scan.known.match(fold_map(text.strip())[0])
-    if found is None or cell.row:
-        return found is not None and bool(found["colon"])
-    below = scan.content.at(cell.table, 1, right.column)
-    return below is not None
-
-
-def _cell_control(content: Content, cell: Cell, text: str) -> Control | None:
-    for line in content.lines[cell.first : cell.last]:
-        for control in line.controls:
-            if control.kind != "bookmark" and control.text.strip() == text.strip():
-                return control
-    return None
-
-
-__all__ = ["GENERIC", "Find", "find", "is_ticked"]
+    return Find(shown, how, line.where, spot.shown, score, spot.origin, None, is_ticked(mark))

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from .content import Content, Table
-from .finder import Find, find
+from .finder import find
 from .labels import GENERIC, START, TICK, fold, fold_map
+from .scan import Find
 
 MAX_LABELS = 400
 MAX_LENGTH = 60

@@ -9,9 +9,9 @@ from ringback.sdk import Context
 
 from .content import Content
 from .fieldtypes import tidy
-from .finder import Find
 from .pairs import grid, is_grid, pairs
 from .reader import read_document
+from .scan import Find
 
 
 def survey(inputs: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -61,8 +61,31 @@ FILTERS = (
 """Jinja's own filters that a template may use, besides `date` and `money`."""
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """`a.b` is a part of an object, never an attribute of Python's."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping):
+            return self.getitem(obj, attribute)
+        hint = f"there is no {attribute} in it"
+        if isinstance(obj, (list, tuple)):
+            hint = "it is a list: put it in a table row, which is then repeated"
+        return self.undefined(hint, obj=obj, name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Mapping):
+            if argument in obj:
+                return obj[argument]
+            near = difflib.get_close_matches(str(argument), map(str, obj), 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            return self.undefined(f"there is no {argument} in it{meant}", obj=obj, name=argument)
+        if isinstance(obj, (list, tuple, str)) and isinstance(argument, int):
+            return super().getitem(obj, argument)
+        return self.undefined(f"there is no {argument} in it", obj=obj, name=str(argument))
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment = _Environment(undefined=StrictUndefined, autoescape=False)
     kept = {name: environment.filters[name] for name in FILTERS}
     environment.filters = {**kept, "date": _date, "money": _money}
     environment.globals.clear()
