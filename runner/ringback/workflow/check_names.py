@@ -54,9 +54,10 @@ def names_problems(around: Surroundings) -> None:
     concurrency = mapping(around.data.get("concurrency"))
     _texts(around, concurrency.get("key"), ("concurrency", "key"), scope)
     walked = _walk(around, around.data.get("steps"), ("steps",), scope)
+    failed = walked.copy()
     for name, known in walked.known.items():
         if name not in scope.known:
-            walked.known[name] = replace(
+            failed.known[name] = replace(
                 known, maybe=known.maybe or "may not have been reached when the run fails"
             )
     failing = walked.copy()
@@ -261,14 +262,16 @@ def _reference(around: Surroundings, reference: Reference, path: Place, scope: S
         _no_such_part(around, reference, unknown.at, unknown.names, path)
     elif known.maybe and not reference.guarded:
         whole = ".".join(reference.path)
+        in_branch = "branch" in known.maybe
+        move = ", or move this step into the same branch" if in_branch else ""
         around.say_inside(
             "maybe_absent",
             f"The step `{name}` {known.maybe}.",
-            f"Allow for that: {{{{ {whole} | default('') }}}}, or move this step into the same branch.",
+            f"Allow for that: {{{{ {whole} | default('') }}}}{move}.",
             path,
             reference.start,
             reference.end,
-            "warning" if scope.cautious or "branch" not in known.maybe else "error",
+            "warning" if scope.cautious or not in_branch else "error",
         )
 
 

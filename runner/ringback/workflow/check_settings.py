@@ -25,6 +25,9 @@ from ringback.yamltext import Document
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
 _BROKEN_VARIABLE = re.compile(r"\$\{[^}]*\}?|\$[A-Z_]{3,}")
 
+_SAID_BY_SCHEMA = frozenset({"missing_key", "wrong_type"})
+"""What loading finds too, less precisely."""
+
 
 def settings_problems(
     folder: Path,
@@ -49,7 +52,11 @@ def settings_problems(
     around.problems += [
         problem
         for problem in loader
-        if problem.span is None or (problem.span.line, problem.span.column) not in said
+        if problem.span is None
+        or (
+            (problem.span.line, problem.span.column) not in said
+            and problem.code not in _SAID_BY_SCHEMA
+        )
     ]
     return list(dict.fromkeys(sorted(around.problems, key=reading_order)))
 

@@ -12,7 +12,7 @@ from ringback.problems import CODES
 from ringback.workflow.check_values import connection_problems, inputs_problems
 from ringback.workflow.model import ActionLike
 from ringback.workflow.nearest import did_you_mean, nearest
-from ringback.workflow.shape import said
+from ringback.workflow.shape import said, schema
 from ringback.workflow.surroundings import Data, Place, Surroundings, all_steps, mapping
 
 TEMPLATE_WORDS = frozenset(
@@ -22,6 +22,8 @@ TEMPLATE_WORDS = frozenset(
     }
 )  # fmt: skip
 """Words that mean something to a template or to a step's path, and so cannot be a step's id."""
+
+_KEYS = frozenset(schema("workflow")["$defs"]["step"]["properties"])
 
 SENDS = "send_message"
 """The engine's operation that texts through whichever gateway the project has."""
@@ -173,7 +175,11 @@ def _uses(around: Surroundings, uses: str, step: Data, path: Place) -> None:
         )
         around.say("unknown_action", f"There is no action `{uses}`.", then, place)
         return
-    inputs_problems(around, uses, action.inputs, step.get("with"), (*path, "with"), place)
+    misspelt = [key for key in step if key not in _KEYS and nearest(key, _KEYS) == "with"]
+    given = step[misspelt[0]] if misspelt else step.get("with")
+    inputs_problems(
+        around, uses, action.inputs, given, (*path, *(misspelt[:1] or ["with"])), place, beside=step
+    )
     _connection(around, action, mapping(step.get("with")), path)
 
 

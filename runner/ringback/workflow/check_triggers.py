@@ -63,7 +63,9 @@ def _trigger(
         around.say("unknown_trigger", message, then, place)
         return
     given = mapping(said.get("with"))
-    inputs_problems(around, uses, trigger.inputs, said.get("with"), (*path, "with"), place)
+    inputs_problems(
+        around, uses, trigger.inputs, said.get("with"), (*path, "with"), place, beside=said
+    )
     if trigger.source == "webhook":
         _webhook(around, given, path, seen)
     if trigger.source == "schedule":
@@ -205,7 +207,7 @@ def _expected_steps(
     for position, expected in entries(example.get("expect")):
         for name in mapping(expected.get("step")):
             if name not in known:
-                then = did_you_mean(name, known, "The steps are")
+                then = did_you_mean(name, sorted(known), "The steps are")
                 place = (*path, "expect", position, "step", name)
                 around.say("unknown_name", f"There is no step `{name}`.", then, place, "key")
     return known

@@ -37,10 +37,12 @@ def inputs_problems(
     path: Place,
     lacking: Place,
     kind: str = "an input",
+    beside: Iterable[str] = (),
 ) -> None:
     """Unknown, missing and wrong values for a set of fields.
 
-    `taker` is what takes them (`sms.send`), `path` where they stand, `lacking` where a missing one is said.
+    `taker` is what takes them (`sms.send`), `path` where they stand, `lacking` where a missing one is said;
+    names that stand `beside` the values by mistake are not missing.
     """
     given: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
     names = [name for name in fields if name != FREE]
@@ -56,7 +58,7 @@ def inputs_problems(
             value_problems(around, field, name, value, (*path, name))
     if around.document.broken:
         return
-    taken_by = {nearest(name, names) for name in given if name not in fields}
+    taken_by = {nearest(name, names) for name in given if name not in fields}.union(beside)
     for name in names:
         field = fields[name]
         absent = given.get(name) is None

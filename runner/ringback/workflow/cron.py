@@ -36,7 +36,7 @@ def cron_problem(line: str) -> tuple[str, str] | None:
         for item in part.lower().split(","):
             wrong = _item_problem(item, field)
             if wrong:
-                return f"{wrong} as the {field.name}.", part
+                return f"For the {field.name}, {wrong}.", part
     return None
 
 

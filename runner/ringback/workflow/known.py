@@ -42,6 +42,8 @@ def outputs(usable: UsableLike, given: Data) -> Shape:
             known[name] = named
     if usable.outputs_from is None:
         return known
+    if usable.outputs_from == FREE and not usable.inputs:
+        return None
     source = given if usable.outputs_from == FREE else given.get(usable.outputs_from)
     if source is None:
         return known

@@ -110,27 +110,35 @@ def _unknown_keys(
     document: Document, error: Error, path: Place, hint: Hint | None
 ) -> Iterator[Problem]:
     known = list(error.schema.get("properties", ()))
-    noun = str(error.schema.get("title", "this")).lower()
+    whole = _whole(error, path)
     for key in error.instance:
         if key in known:
             continue
         then = (hint(path, key) if hint and nearest(key, known) is None else None) or did_you_mean(
-            key, known, f"{a(noun).capitalize()} has"
+            key, known, f"{whole[:1].upper()}{whole[1:]} has"
         )
         if key == "<<":
             then = "Merging with `<<` is not read here; write the keys out."
         yield document.problem(
-            "unknown_key", f"`{key}` is not a key of {a(noun)}.", then, (*path, key), "key"
+            "unknown_key", f"`{key}` is not a key of {whole}.", then, (*path, key), "key"
         )
+
+
+def _whole(error: Error, path: Place) -> str:
+    """What a schema describes: `a step` where its title is a noun (in small letters), else the key it stands under."""
+    title = str(error.schema.get("title", ""))
+    if title[:1].islower() and "." not in title:
+        return a(title)
+    return f"`{path[-1]}`" if path else title
 
 
 def _missing(document: Document, error: Error, path: Place) -> Problem:
     lacking = next(key for key in error.validator_value if f"'{key}'" in error.message)
-    noun = str(error.schema.get("title", "this")).lower()
+    whole = _whole(error, path).replace("a ", "The ", 1).replace("an ", "The ", 1)
     about = error.schema.get("properties", {}).get(lacking, {})
     return document.problem(
         "missing_key",
-        f"The {noun} has no `{lacking}`." if path else f"The file has no `{lacking}`.",
+        f"{whole} has no `{lacking}`." if path else f"The file has no `{lacking}`.",
         f"Add `{lacking}:` {_for_example(about)}".rstrip(),
         path,
         "key",
