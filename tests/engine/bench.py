@@ -37,9 +37,9 @@ PROJECT = """
 project: {name: Harbour School, country: GB, locale: en-GB, timezone: Europe/London, staff_phone: "+447700900200"}
 send_through: front-desk
 connections:
-  front-desk: {uses: mysmsgate, with: {api_key: "%s", base_url: "https://front.example"}}
+  front-desk: {uses: mysmsgate, with: {api_key: "SECRET", base_url: "https://front.example"}}
   backup: {uses: mysmsgate, with: {api_key: "sk-backup-0123456789", base_url: "https://backup.example"}}
-""" % SECRET
+""".replace("SECRET", SECRET)
 
 
 class Death(BaseException):
@@ -51,7 +51,9 @@ Outcome = Answer | Failure | BaseException
 
 def took(gateway_id: str) -> Answer:
     """The gateway's answer to a send that it took."""
-    return Answer(200, {"content-type": "application/json"}, json.dumps({"message_id": gateway_id}).encode())
+    return Answer(
+        200, {"content-type": "application/json"}, json.dumps({"message_id": gateway_id}).encode()
+    )
 
 
 def refused(status: int, **headers: str) -> Answer:
@@ -64,10 +66,12 @@ class Gateway:
 
     outcomes: list[Outcome] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    on_call: Callable[[Call], None] | None = None
+    on_call: Callable[[Call], object] | None = None
 
     def send(self, call: Call) -> Answer:
-        outcome: Outcome = self.outcomes.pop(0) if self.outcomes else took(f"gw-{len(self.calls) + 1}")
+        outcome: Outcome = (
+            self.outcomes.pop(0) if self.outcomes else took(f"gw-{len(self.calls) + 1}")
+        )
         if isinstance(outcome, Failure) and not outcome.kind.unsure:
             raise outcome
         self.calls.append(call)
@@ -190,7 +194,12 @@ class Project:
 
     def report(self, gateway_id: str | None, status: str, **kwargs: Any) -> str:
         """The gateway's callback comes in."""
-        return accept.accept_report(self.runtime, kwargs.pop("connection", "front-desk"), heard(gateway_id, status, **kwargs), {"status": status})
+        return accept.accept_report(
+            self.runtime,
+            kwargs.pop("connection", "front-desk"),
+            heard(gateway_id, status, **kwargs),
+            {"status": status},
+        )
 
 
 def heard(gateway_id: str | None, status: str, **kwargs: Any) -> Report:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.engine.bench import NUMBER, Death, DyingJournal, Project, workflow
 
 from ringback.engine import accept
 from ringback.problems import Failure
-from tests.engine.bench import NUMBER, Death, DyingJournal, Project, workflow
 
 Open = Callable[..., Project]
 
@@ -118,7 +118,7 @@ def test_death_during_each_send(project: Open, at: int, reached: bool, decision:
             raise Death
         return send(call)
 
-    it.runtime.transport = it.gateway  # type: ignore[assignment]
+    it.runtime.transport = it.gateway
     it.gateway.send = dying  # type: ignore[method-assign]
     it.begin("story", {"body": {"name": "Amina"}})
     assert not live(it, it.drain)
@@ -164,7 +164,7 @@ def test_a_report_settles_it(project: Open) -> None:
 def test_a_report_that_came_before_the_doubt_settles_it(project: Open) -> None:
     it = project(w=ONE)
     it.gateway.outcomes = [Failure("no_answer", "Silence.")]
-    it.gateway.on_call = lambda _call: it.report("gw-x", "sent", number=NUMBER) and None
+    it.gateway.on_call = lambda _call: it.report("gw-x", "sent", number=NUMBER)
     run = it.run("w")
     assert run.state == "succeeded"
     (message,) = it.messages(run.id)
@@ -234,7 +234,9 @@ def test_a_lost_lease_changes_nothing(project: Open) -> None:
     assert len(it.gateway.calls) == 1
 
 
-def test_a_journal_that_fails_puts_the_run_off(project: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_that_fails_puts_the_run_off(
+    project: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     it = project(w=ONE)
     it.begin("w")
     real = it.runtime.journal.submit

@@ -17,7 +17,7 @@ from ringback.connectors import catalogue as catalogues
 from ringback.connectors import values
 from ringback.connectors.catalogue import Catalogue
 from ringback.connectors.manifest import Manifest
-from ringback.connectors.transport import Transport
+from ringback.connectors.transport import Sender, Transport
 from ringback.engine.executor import Executor, InlineExecutor
 from ringback.ids import new_id
 from ringback.journal import definitions, holders
@@ -46,7 +46,7 @@ class Runtime:
     workflows: WorkflowSet
     journal: Journal
     files: FileStore
-    transport: Transport
+    transport: Sender
     clock: Clock
     masks: Masks
     executor: Executor
@@ -200,7 +200,7 @@ def open_runtime(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    transport: Transport | None = None,
+    transport: Sender | None = None,
     executor: Executor | None = None,
     catalogue: Catalogue | None = None,
     workflows: WorkflowSet | None = None,
