@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ringback.cli import console, project
-from ringback.problems import Problem
+from ringback.problems import Mistakes, Problem
 
 
 @click.command()
@@ -54,16 +54,22 @@ def _file_problems(path: Path) -> list[Problem]:
     from ringback.workflow.check import document_problems
 
     where = project.find_around(path)
-    settings = load_settings(where, os.environ, allow_unset=True) if where else None
-    if settings is not None:
-        console.hide(settings.secrets)
+    found: list[Problem] = []
+    settings = None
+    if where is not None:
+        try:
+            settings = load_settings(where, os.environ, allow_unset=True)
+            console.hide(settings.secrets)
+        except Mistakes as mistakes:  # the file is checked all the same, as far as it goes without
+            found = mistakes.problems
     siblings = {
         other.stem: yamltext.read_file(other, str(other))
         for other in sorted(path.parent.glob("*.yaml"))
         if not other.samefile(path)
     }
     document = yamltext.read_file(path, str(path))
-    return document_problems(document, load_catalogue(where), settings, siblings, path.stem)
+    found += document_problems(document, load_catalogue(where), settings, siblings, path.stem)
+    return found
 
 
 def _say_summary(mistakes: int, warnings: int) -> None:

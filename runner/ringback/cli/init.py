@@ -68,6 +68,7 @@ def command(
     chosen = list(dict.fromkeys(recipes if existing else (FIRST_RECIPE, *recipes)))
     sources = [recipe_file(recipe) for recipe in chosen]
     if not existing:
+        _check_words(country, timezone)
         words = {
             "NAME": name or folder.resolve().name.replace("-", " ").replace("_", " ").title(),
             "COUNTRY": country,
@@ -147,6 +148,28 @@ def copy_schemas(folder: Path) -> None:
         (target / schema.name).write_bytes(schema.read_bytes())
 
 
+def _check_words(country: str, timezone: str) -> None:
+    """Raises `Failure` for a country or a time zone that there is not."""
+    from zoneinfo import ZoneInfo
+
+    import phonenumbers
+
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise Failure(
+            "invalid_input",
+            f"“{country}” is not a country.",
+            "Write its two capital letters, such as GB.",
+        )
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        raise Failure(
+            "invalid_input",
+            f"“{timezone}” is not a time zone.",
+            "Write one such as Europe/London.",
+        ) from None
+
+
 def _schema_line(found: re.Match[str]) -> str:
     return f"# yaml-language-server: $schema=../.ringback/schemas/{found['file']}"
 
@@ -173,5 +196,6 @@ def _filled_secrets(example: str) -> str:
 def _say_next(folder: Path) -> None:
     console.say()
     console.say("Next:")
-    for line in (f"cd {folder}", "ringback check", "ringback test", "ringback serve"):
+    away = [f"cd {folder}"] if folder.resolve() != Path.cwd() else []
+    for line in (*away, "ringback check", "ringback test", "ringback serve"):
         console.say(f"  {line}")

@@ -58,9 +58,11 @@ def command(host: str | None, port: int | None, where: Path | None) -> None:
 
 
 def say_problems(workflows: WorkflowSet) -> None:
-    """Say what is wrong with the workflow files, if anything."""
+    """Say what is wrong with the workflow files, if anything; those with a mistake are not served."""
     if workflows.problems:
         console.problems(workflows.problems, err=True)
+    if any(problem.severity == "error" for problem in workflows.problems):
+        console.error("The workflows with a mistake are left out until it is mended.")
 
 
 def say_addresses(runtime: Runtime, address: str) -> None:

@@ -120,7 +120,7 @@ def _load(source: Path, bench: _Bench) -> Workflow | None:
     from ringback.workflow.check import document_problems
     from ringback.workflow.load import build_from
 
-    document = yamltext.read_file(source, str(source))
+    document = yamltext.read_file(source, _shown(source))
     others = {
         path.stem: yamltext.read_file(path, str(path))
         for path in sorted(source.parent.glob("*.y*ml"))
@@ -134,6 +134,11 @@ def _load(source: Path, bench: _Bench) -> Workflow | None:
         console.mark("bad", f"{source.stem} has mistakes:")
         console.problems([one for one in document.problems if one.severity == "error"])
     return workflow
+
+
+def _shown(path: Path) -> str:
+    """The path as one would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _play(
