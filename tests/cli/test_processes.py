@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -189,7 +190,12 @@ REFUSED = {
         ["runs", "cancel", "run_x"],
         "There is no unfinished run run_x.",
     ),
-    "a step that is not uncertain": (["runs", "settle", "run_x", "a", "sent"], "is not uncertain"),
+    "a step that is not uncertain": (
+        ["runs", "settle", "run_x", "a", "--sent"],
+        "is not uncertain",
+    ),
+    "a run that is not there": (["runs", "settle", "run_x", "--sent"], "There is no run run_x."),
+    "no decision": (["runs", "settle", "run_x"], "Say either --sent or --again."),
     "an unknown connection": (
         ["send", "--to", "+447700900077", "--text", "Hi", "--through", "bak"],
         "bak",
@@ -228,3 +234,36 @@ def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         shown = CliRunner().invoke(commands, arguments)
         assert shown.exit_code == 1
         assert "There is no ringback.yaml in this folder or above it." in shown.output
+
+
+@pytest.mark.parametrize("decision", ["sent", "again"])
+def test_an_uncertain_text_is_shown_and_settled(project: Path, decision: str) -> None:
+    """A gateway that hangs up without an answer: nobody knows whether the text went, so a person is asked."""
+
+    def hang_up(listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", int(port_of(project, "base_url")))) as listening:
+        threading.Thread(target=hang_up, args=(listening,), daemon=True).start()
+        sent = CliRunner().invoke(
+            commands, ["send", "--to", "+447700900077", "--text", "Hi", "--project", str(project)]
+        )
+    assert sent.exit_code == 1, sent.output
+    (run,) = json.loads(on(project, "runs", "--json").stdout)
+    assert run["state"] == "uncertain"
+    shown = on(project, "runs", "show", run["id"]).stdout
+    assert f"ringback runs settle {run['id']} --{decision}" in shown
+    settled = on(project, "runs", "settle", run["id"], f"--{decision}")
+    assert settled.returncode == 0, settled.stderr
+    told = json.loads(on(project, "runs", "show", run["id"], "--json").stdout)
+    assert [step for step in told["steps"] if step["state"] == "uncertain"] == []
+    assert told["run"]["wake_at"] is not None
+    again = on(project, "runs", "settle", run["id"], f"--{decision}")
+    assert again.returncode == 1
+    assert f"No step of {run['id']} is uncertain." in again.stderr

@@ -105,28 +105,37 @@ def show(run_id: str, as_json: bool, where: Path | None) -> None:
 
 @command.command()
 @click.argument("run_id", metavar="ID")
-@click.argument("path", metavar="STEP")
-@click.argument("decision", type=click.Choice(["sent", "again"]))
+@click.argument("step", required=False)
+@click.option("--sent", "decision", flag_value="sent", help="It happened: go on from there.")
+@click.option("--again", "decision", flag_value="again", help="It did not happen: do it.")
 @project.option
-def settle(run_id: str, path: str, decision: Literal["sent", "again"], where: Path | None) -> None:
-    """Decide about a step of which nobody knows whether it happened: it went (`sent`), or do it `again`.
+def settle(
+    run_id: str,
+    step: str | None,
+    decision: Literal["sent", "again"] | None,
+    where: Path | None,
+) -> None:
+    """Decide about a step of which nobody knows whether it happened. STEP is needed only where several are open.
 
     \b
     Example:
-      ringback runs settle run_01k3v9m2q8 confirmation sent
+      ringback runs settle run_01k3v9m2q8 --sent
+      ringback runs settle run_01k3v9m2q8 confirmation --again
     """
     from ringback.engine import accept
 
+    if decision is None:
+        raise click.UsageError("Say either --sent or --again.", click.get_current_context())
     with acting(where) as runtime:
+        path = step or _open_step(runtime, run_id)
         if not accept.settle(runtime, run_id, path, decision):
             raise Failure(
                 "refused",
                 f"The step {path} of {run_id} is not uncertain.",
                 f"`ringback runs show {run_id}` shows how it stands.",
             )
-    console.mark(
-        "good", f"{run_id} {path}: {'it went' if decision == 'sent' else 'it is done again'}."
-    )
+    said = "it went" if decision == "sent" else "it is done again"
+    console.mark("good", f"{run_id}, {path}: {said}.", "The run goes on under `ringback serve`.")
 
 
 @command.command()
@@ -174,6 +183,29 @@ def acting(where: Path | None) -> Iterator[Runtime]:
         yield runtime
     finally:
         runtime.close(0)
+
+
+def _open_step(runtime: Runtime, run_id: str) -> str:
+    """The run's one uncertain step. Raises `Failure` where there is none, or are several."""
+    from ringback.journal import runs, steps
+
+    with runtime.journal.read() as conn:
+        if runs.get_run(conn, run_id) is None:
+            raise no_run(run_id)
+        uncertain = [one.path for one in steps.of_run(conn, run_id) if one.state == "uncertain"]
+    if not uncertain:
+        raise Failure(
+            "refused",
+            f"No step of {run_id} is uncertain.",
+            f"`ringback runs show {run_id}` shows how it stands.",
+        )
+    if len(uncertain) > 1:
+        raise Failure(
+            "invalid_input",
+            f"{run_id} has several uncertain steps: {', '.join(uncertain)}.",
+            "Name the one you mean.",
+        )
+    return uncertain[0]
 
 
 def no_run(run_id: str) -> Failure:

@@ -57,13 +57,13 @@ def say(told: Story) -> None:
         console.say(f"  {_error(error)}")
     console.say()
     say_lines(lines(told))
-    uncertain = [step for step in told["steps"] if step["state"] == "uncertain"]
-    for step in uncertain:
+    uncertain = [step["path"] for step in told["steps"] if step["state"] == "uncertain"]
+    for path in uncertain:
+        settle = f"ringback runs settle {run['id']}{f' {path}' if len(uncertain) > 1 else ''}"
         console.say()
-        console.say(
-            f"Nobody knows whether {step['path']} happened. If it went: ringback runs settle {run['id']} "
-            f"{step['path']} sent. To do it again: ringback runs settle {run['id']} {step['path']} again."
-        )
+        console.say(f"Nobody knows whether {path} happened. Look into the gateway's own list.")
+        console.say(f"  {settle} --sent     # it went: go on from there")
+        console.say(f"  {settle} --again    # it did not: do it")
 
 
 def say_lines(found: list[Line]) -> None:
