@@ -26,7 +26,8 @@ LOOK_MS = 1_000
 BEAT_MS = 10_000
 SWEEP_MS = 3_600_000
 _FIRST_SWEEP_MS = 60_000
-_BATCH = 500
+_BATCH = 1_000
+_SOON_MS = 100
 _NEVER = 1 << 62
 
 
@@ -181,13 +182,14 @@ class Ticker:
 
     def _wake_due(self) -> int | None:
         with self._runtime.journal.read() as conn:
-            due = runs.due(conn, self._runtime.clock.now_ms(), _BATCH)
+            now = self._runtime.clock.now_ms()
+            due = runs.due(conn, now, _BATCH)
             following = runs.next_wake(conn) if not due else None
         for run_id in due:
             if not self._executor.room():
                 break
             self._executor.submit(run_id)
-        return following
+        return now + _SOON_MS if len(due) == _BATCH else following
 
     def _beat(self) -> None:
         self._runtime.beat()

@@ -260,3 +260,33 @@ def test_a_journal_that_fails_puts_the_run_off(
     it.drain()
     assert [run.state for run in it.all_runs()] == ["succeeded"]
     assert texts(it) == ["one"]
+
+
+def idempotent(it: Project) -> None:
+    """Make the gateway one that drops a second request with the same key."""
+    from dataclasses import replace
+
+    from ringback.connectors.catalogue import Catalogue
+
+    known = it.runtime.catalogue.connectors
+    gateway = known["mysmsgate"]
+    action = replace(gateway.actions["send"], idempotent=True)
+    changed = replace(gateway, actions={"send": action})
+    it.runtime.catalogue = Catalogue({**known, "mysmsgate": changed})
+
+
+def test_under_the_gateways_own_idempotency_it_is_sent_again(project: Open) -> None:
+    steps = [{"uses": "sms.send", "with": {"to": NUMBER, "text": "x"}, "retry": {"times": 2}}]
+    it = project(w=workflow(steps))
+    idempotent(it)
+    it.gateway.outcomes = [Failure("no_answer", "Silence.")]
+    run = it.run("w")
+    assert run.state == "succeeded"
+    assert len(it.messages(run.id)) == 1
+    it.gateway.outcomes = [Death()]
+    run_id = it.begin("w")
+    assert not live(it, it.drain)
+    it.restart()
+    idempotent(it)
+    it.drain()
+    assert it.get(run_id).state == "succeeded"

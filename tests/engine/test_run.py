@@ -383,6 +383,47 @@ def test_too_many_steps(project: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (run.state, run.error["code"]) == ("failed", "refused")
 
 
+def test_a_stop_puts_a_run_down_between_two_steps(project: Open) -> None:
+    it = project(w=workflow([send("one"), send("two")]))
+    run_id = it.begin("w")
+
+    def stop(_call: Any) -> None:
+        it.runtime.stopping = True
+
+    it.gateway.on_call = stop
+    from ringback.engine.inline import InlineExecutor
+    from ringback.engine.run import advance
+
+    executor = it.runtime.executor
+    assert isinstance(executor, InlineExecutor)
+    advance(it.runtime, *executor.queue.popleft())
+    assert (it.get(run_id).state, it.get(run_id).holder) == ("queued", None)
+    it.gateway.on_call = None
+    it.restart()
+    it.drain()
+    assert it.get(run_id).state == "succeeded"
+    assert texts(it) == ["one", "two"]
+
+
+def test_a_step_that_takes_too_long_is_left_behind(project: Open) -> None:
+    import threading
+
+    go_on = threading.Event()
+    with_ = {"url": "https://example.com/x"}
+    step = {"id": "r", "uses": "http.request", "with": with_, "timeout": "50 ms"}
+    it = project(w=workflow([{**step, "on_error": "continue"}, send("{{ r.error.code }}")]))
+
+    def slow(call: Any) -> None:
+        if call.url == with_["url"]:
+            go_on.wait(10)
+
+    it.gateway.on_call = slow
+    run = it.run("w")
+    go_on.set()
+    assert run.state == "succeeded", run.error
+    assert texts(it) == ["timed_out"]
+
+
 def test_a_group_has_its_time(project: Open) -> None:
     inner = [{"uses": "flow.wait", "with": {"for": "1 hour"}}, send("never")]
     steps = [{"steps": inner, "timeout": "10 minutes", "on_error": [send("{{ error.code }}")]}]

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from ringback.connectors import invoke
 from ringback.engine.walk import Walk
 from ringback.journal import files
+from ringback.problems import Failure
 from ringback.sdk import File, Reply
 
 
@@ -21,7 +22,16 @@ class StepContext:
         self._path = path
         self.project: Mapping[str, Any] = walk.runtime.settings.project
         self.settings = settings
+        self._left_behind = False
         self.idempotency_key = f"{walk.run.id}:{path}"
+
+    def leave_behind(self) -> None:
+        """The step went on without this attempt, which may still be under way: nothing it does counts."""
+        self._left_behind = True
+
+    def _open(self) -> None:
+        if self._left_behind:
+            raise Failure("timed_out", "The time of this step was up.")
 
     def now(self) -> datetime:
         return self._walk.runtime.clock.now()
@@ -30,12 +40,15 @@ class StepContext:
         return self._walk.runtime.files.path(file["sha256"])
 
     def save(self, name: str, content: bytes | BinaryIO, media_type: str) -> File:
+        self._open()
         made = self._walk.runtime.files.save(name, content, media_type)
+        self._open()
         run_id, now = self._walk.run.id, self._walk.now
         self._walk.also(lambda conn: files.keep_file(conn, made, now, run_id=run_id))
         return made
 
     def log(self, message: str, **facts: Any) -> None:
+        self._open()
         self._walk.note(self._path, message, facts)
 
     def call(
@@ -51,6 +64,7 @@ class StepContext:
         timeout_ms: int | None = None,
         allow_redirects: bool = True,
     ) -> Reply:
+        self._open()
         runtime = self._walk.runtime
         return invoke.call_out(
             runtime.transport,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from ringback.engine import concurrency, opening
 from ringback.engine.runtime import Runtime
-from ringback.engine.walk import Walk
+from ringback.engine.walk import Walk, plain
 from ringback.journal import runs
 
 _CHAIN = "after"
@@ -20,11 +20,11 @@ def finish(
     """End the run that is being walked, for good."""
     runtime, run, now = walk.runtime, walk.run, walk.now
     handlers = failure_runs(walk, error or {}) if state == "failed" else []
-    mask = runtime.masks.value
+    shown_result, shown_error = runtime.masks.value(plain(result)), runtime.masks.value(error)
     rule = walk.workflow.concurrency
 
     def write(conn: Connection) -> tuple[list[str], list[opening.Opened]]:
-        runs.finish(conn, walk.lease, state, now, result=mask(result), error=mask(error))
+        runs.finish(conn, walk.lease, state, now, result=shown_result, error=shown_error)
         woken = opening.wake_callers(conn, run.id, now) if run.parent_run is not None else []
         if run.concurrency_key is not None:
             woken += concurrency.release(conn, rule, run.concurrency_key, now)

@@ -91,6 +91,7 @@ def _action(job: Job) -> Any:
             job.step.title,
         )
     except Failure as failure:
+        context.leave_behind()
         return effects.after_failure(walk, job.step, row, failure, repeatable=repeatable)
     walk.record(
         row._replace(

@@ -53,6 +53,7 @@ class Runtime:
     holder: str
     timezone: ZoneInfo
     started_at: int = 0
+    stopping: bool = False
     stuck: list[Lease] = field(default_factory=list)
     _parsed: OrderedDict[str, Workflow] = field(default_factory=OrderedDict, repr=False)
     _kept: set[str] = field(default_factory=set, repr=False)
@@ -71,6 +72,7 @@ class Runtime:
 
     def close(self, grace_ms: int = 10_000) -> None:
         """Finish or park what runs, hand back the rest, and close the journal. Closing twice is fine."""
+        self.stopping = True
         self.executor.stop(grace_ms)
         try:
             self.journal.write(lambda conn: holders.leave(conn, self.holder, self.clock.now_ms()))

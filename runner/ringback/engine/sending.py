@@ -137,7 +137,10 @@ class _Send:
                 context=context,
             )
 
-        return effects.careful(once, self.job.step.timeout_ms, self.job.step.title)
+        try:
+            return effects.careful(once, self.job.step.timeout_ms, self.job.step.title)
+        finally:
+            context.leave_behind()
 
     def took(self, message: Message, result: SendResult) -> Any:
         now = self.walk.now

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection
 
@@ -78,7 +78,8 @@ class Walk:
         return self.scope
 
     def count_step(self, row: Row | None) -> None:
-        """One more step. Raises `Failure` past the bound, or past the time of a group around it.
+        """One more step. Raises `Failure` past the bound, or past the time of a group around it, and `Parked`
+        where Ringback is stopping.
 
         A step whose effect may have begun is looked into first, whatever the time.
         """
@@ -89,6 +90,8 @@ class Walk:
                 f"The run took more than {MAX_STEPS} steps and was stopped.",
                 "Look for a loop over a longer list than you meant.",
             )
+        if row is None and self.runtime.stopping:
+            self.put_down()
         waits_or_new = row is None or row.state == "waiting"
         if waits_or_new and self.deadlines and self.now >= min(self.deadlines):
             raise Failure("timed_out", "The time for this group of steps is up.")
@@ -209,6 +212,12 @@ class Walk:
             return come
         if due_at is not None:
             self.runtime.executor.notify(due_at)
+        raise Parked
+
+    def put_down(self) -> NoReturn:
+        """Leave the rest of the run to the next start."""
+        now, lease = self.now, self.lease
+        self.end_with(lambda conn: runs.park(conn, lease, "queued", now))
         raise Parked
 
     def _take_later(self) -> list[Write]:
