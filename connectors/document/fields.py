@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,16 +64,14 @@ def _field(name: str, given: Any, mistakes: list[str], where: str, column: bool 
         return Field(name, (name,))
     for key in given:
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, 1)
-            hint = f"Did you mean `{near[0]}`?" if near else f"It takes {_SHOWN}."
+            hint = _meant(str(key), KEYS) or f"It takes {_SHOWN}."
             mistakes.append(f"`{place}` has no `{key}`. {hint}")
     columns = _columns(place, given.get("table"), mistakes, column)
     kind = (
         "table" if columns else str(given.get("type", "choice" if given.get("choices") else "text"))
     )
     if kind not in TYPES:
-        near = difflib.get_close_matches(kind, TYPES, 1)
-        hint = f"Did you mean `{near[0]}`?" if near else f"The types are {', '.join(TYPES)}."
+        hint = _meant(kind, TYPES) or f"The types are {', '.join(TYPES)}."
         mistakes.append(f"`{place}.type` is `{kind}`, which is no type. {hint}")
     elif kind == "table" and not columns:
         mistakes.append(f"`{place}` is a table without `table:`, which names its columns.")
@@ -92,6 +90,13 @@ def _field(name: str, given: Any, mistakes: list[str], where: str, column: bool 
         tuple(str(choice) for choice in choices),
         columns,
     )
+
+
+def _meant(word: str, words: Iterable[str]) -> str:
+    """The nearest right word as a question; one with the same first letter goes before an equally near one."""
+    near = difflib.get_close_matches(word, sorted(words), 3)
+    near.sort(key=lambda one: one[:1] != word[:1])
+    return f"Did you mean `{near[0]}`?" if near else ""
 
 
 def _labels(place: str, name: str, given: Any, mistakes: list[str]) -> tuple[str, ...]:

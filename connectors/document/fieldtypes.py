@@ -97,10 +97,12 @@ def _text(written: Written, _: Field, __: Setting) -> tuple[Any, str]:
     return tidy(written.text), ""
 
 
-_PHONE = re.compile(r"[+＋]?[\s(（]*\d[\d\s()（）.\-/‐-―−\u00a0]{3,}\d")
+_PHONE = re.compile(r"[+＋]?[\s(（]*\d[\d\s()（）.\-/‐-―−\u00a0]{1,}\d")
 _REASONS = {
     phonenumbers.ValidationResult.TOO_SHORT: "is too short for a phone number",
     phonenumbers.ValidationResult.TOO_LONG: "is too long for a phone number",
+    phonenumbers.ValidationResult.INVALID_LENGTH: "is not a whole phone number",
+    phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "is not a whole phone number",
 }
 
 
@@ -115,7 +117,9 @@ def _phone(written: Written, _: Field, setting: Setting) -> tuple[Any, str]:
         for candidate in _PHONE.findall(piece):
             try:
                 parsed = phonenumbers.parse(candidate, setting.country or None)
-            except phonenumbers.NumberParseException:
+            except phonenumbers.NumberParseException as error:
+                if error.error_type == phonenumbers.NumberParseException.TOO_LONG:
+                    reason = _REASONS[phonenumbers.ValidationResult.TOO_LONG]
                 continue
             verdict = phonenumbers.is_possible_number_with_reason(parsed)
             if verdict == phonenumbers.ValidationResult.IS_POSSIBLE:
@@ -227,7 +231,7 @@ def _choice(written: Written, field: Field, __: Setting) -> tuple[Any, str]:
         if fold(word) in kept:
             return kept[fold(word)], ""
     near = difflib.get_close_matches(fold(shown), kept, 1, 0.7)
-    hint = f"; did the writer mean {kept[near[0]]}?" if near else ""
+    hint = f"; perhaps {kept[near[0]]} is meant" if near else ""
     raise ValueError(f"is not one of {', '.join(field.choices)}{hint}")
 
 

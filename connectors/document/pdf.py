@@ -64,7 +64,10 @@ def read(path: Path) -> Content:
     except (FileNotDecryptedError, DependencyError) as error:
         raise refuse("pdf_password") from error
     except Exception as error:
-        # neither library has one exception type for what a broken file may do to it
+        # neither library has one exception type for what a broken file may do to it, and pdfplumber wraps ours
+        for inner in (error.__cause__, error.__context__, *error.args):
+            if isinstance(inner, Failure):
+                raise inner from None
         raise refuse("pdf_damaged") from error
 
 

@@ -122,8 +122,12 @@ def parts(
         extra[f"word/{name}.xml"] = f"<w:{tag} {NAMES}>{content}</w:{tag}>"
         if kind in SIDES:
             section += f'<w:{kind}Reference w:type="{which or "default"}" r:id="rId{number}"/>'
+    kinds = "".join(
+        f'<Override PartName="/word/{name}.xml" ContentType="{MAIN_TYPE.replace("document.main", name.rpartition("_")[2])}"/>'
+        for name in sides
+    )
     kept = {
-        "[Content_Types].xml": TYPES.format(kind=MAIN_TYPE),
+        "[Content_Types].xml": TYPES.format(kind=MAIN_TYPE).replace("</Types>", f"{kinds}</Types>"),
         "_rels/.rels": relations(("rId1", "officeDocument", "word/document.xml", False)),
         "word/document.xml": document_xml(body, section, strict),
         **extra,
@@ -146,6 +150,10 @@ def word(*body: str, **more: Any) -> bytes:
     return pack(parts("".join(body), **more))
 
 
+CANVAS = "/MediaBox [0 0 595 842]"
+FONT = "/Resources << /Font << /F1 4 0 R >> >>"
+
+
 def pdf(
     *lines: tuple[float, float, str], fields: str = "", annotations: str = "", trailer: str = ""
 ) -> bytes:
@@ -159,8 +167,7 @@ def pdf(
         [
             f"<< /Type /Catalog /Pages 2 0 R {'/AcroForm << /Fields [' + annotations + '] >>' if annotations else ''} >>",
             "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R "
-            f"/Resources << /Font << /F1 4 0 R >> >> /Annots [{annotations}] >>",
+            f"<< /Type /Page /Parent 2 0 R {CANVAS} /Contents 5 0 R {FONT} /Annots [{annotations}] >>",
             "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
             f"<< /Length {len(text)} >>\nstream\n{text}\nendstream",
             *([one for one in fields.split("\n") if one]),
