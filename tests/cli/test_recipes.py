@@ -107,6 +107,38 @@ def test_differs(project: Path, case: str) -> None:
     assert "1 of 1 failed." in shown.output
 
 
+DOORS = {
+    "a body that does not fit": (
+        "path: hello, body_schema: { type: object, required: [email] }",
+        "email",
+    ),
+    "a file that is missing": ("path: hello, files: { form: { required: true } }", "form"),
+}
+
+
+@pytest.mark.parametrize("case", DOORS)
+def test_what_the_webhook_would_refuse(project: Path, case: str) -> None:
+    trigger, said = DOORS[case]
+    shown = play(project, "expect: []", WORKFLOW.replace("path: hello", trigger))
+    assert shown.exit_code == 1
+    assert "The webhook was answered 422" in shown.output
+    assert said in shown.output
+
+
+def test_a_text_that_starts_nothing(project: Path) -> None:
+    workflow = """\
+trigger: { uses: sms.received, with: { keywords: [hours] } }
+steps: [{ uses: sms.send, with: { to: "{{ trigger.from }}", text: "{{ trigger.text }}" } }]
+examples:
+  - name: An example
+"""
+    given = 'given: { inbound: { from: "+447700900161", text: %s } }\nexpect: [{ sms: { to: "+447700900161" } }]'
+    assert play(project, given % "Hours please", workflow).exit_code == 0
+    shown = play(project, given % "Stop it", workflow)
+    assert shown.exit_code == 1
+    assert "The text “Stop it” started no run." in shown.output
+
+
 def test_a_text_that_nobody_expected(project: Path) -> None:
     twice = WORKFLOW.replace(
         "  - id: delivery",

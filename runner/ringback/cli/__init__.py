@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -105,4 +106,8 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line and leave with 0 (fine), 1 (a mistake to mend) or 3 (our fault)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that has no ✓ gets a question mark instead of an error.
+            stream.reconfigure(errors="replace")
     commands()

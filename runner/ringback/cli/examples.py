@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from ringback.cli import opening
+from ringback.cli import knock, opening
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -62,13 +61,15 @@ def play(
         settings = _settings(
             settings, catalogue, workflow, example.get("inputs") or {}, scratch, mailbox
         )
-        runtime, transport, refused = _open(workflow, example, settings, catalogue, clock)
+        refused: list[str] = []
+        workflow = knock.open_to_examples(workflow, catalogue)
+        stage = _open(workflow, example, settings, catalogue, clock, refused)
         try:
-            run_id = _start(runtime, workflow, given, source.parent)
-            _advance(runtime, transport)
-            played = _told(runtime, transport, run_id)
+            run_id = knock.bring_in(stage, workflow, given, source.parent)
+            _advance(stage.runtime, stage.transport)
+            played = _told(stage.runtime, stage.transport, run_id)
         finally:
-            runtime.close(0)
+            stage.runtime.close(0)
         return replace(
             played,
             refused=refused,
@@ -123,8 +124,9 @@ def _open(
     settings: Settings,
     catalogue: Catalogue,
     clock: Any,
-) -> tuple[Runtime, InProcess, list[str]]:
-    """A runtime of this one workflow that reaches nobody."""
+    refused: list[str],
+) -> knock.Stage:
+    """A runtime of this one workflow that reaches nobody; `refused` hears of callbacks that were."""
     from ringback.engine.runtime import open_runtime
     from ringback.rehearsal.inprocess import InProcess, by_example
     from ringback.rehearsal.project import rehearsals_of
@@ -132,11 +134,10 @@ def _open(
     from ringback.workflow.load import workflow_set
 
     gateway = example.get("gateway") or {}
-    refused: list[str] = []
     door: list[FlaskClient] = []
 
     def deliver(connection: str, request: IncomingRequest) -> None:
-        answer = _call_back(door[0], request)
+        answer = knock.call_back(door[0], request)
         if answer >= 300:
             refused.append(f"A callback of {connection} was answered {answer}.")
 
@@ -151,38 +152,12 @@ def _open(
     )
     runtime.start()
     door.append(create_app(runtime).test_client())
-    return runtime, transport, refused
-
-
-def _call_back(door: FlaskClient, request: IncomingRequest) -> int:
-    """Deliver a callback to the program's own door, which verifies it; the status of the answer."""
-    parts = urlsplit(request.url)
-    answer = door.open(
-        path=parts.path,
-        method=request.method,
-        query_string=parts.query,
-        headers=dict(request.headers),
-        data=request.body,
-        content_type=request.content_type or None,
+    two_way = tuple(
+        one.connection
+        for one in gateways
+        if one.manifest.callbacks is not None and one.manifest.callbacks.inbound
     )
-    return int(answer.status_code)
-
-
-def _start(runtime: Runtime, workflow: Workflow, given: Mapping[str, Any], folder: Path) -> str:
-    from ringback.engine.accept import accept
-
-    event = opening.opening(runtime, workflow, given, folder)
-    receipt = accept(
-        runtime,
-        workflow,
-        event.trigger,
-        event.data,
-        source="example",
-        key=None,
-        kind=event.source,
-        files=event.files,
-    )
-    return str(receipt.run_id)
+    return knock.Stage(runtime, transport, door[0], two_way)
 
 
 class _Callbacks:

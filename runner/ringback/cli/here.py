@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ringback.cli import console, project
-from ringback.cli.opening import opening
 from ringback.problems import Failure
 
 if TYPE_CHECKING:
     from ringback.engine.runtime import Runtime
-    from ringback.workflow.model import Workflow
 
 LOOK_EVERY_S = 0.1
+BEAT_S = 10.0
 
 
 @contextmanager
@@ -37,31 +36,17 @@ def runtime(where: Path | None, send_through: str | None = None) -> Iterator[Run
         made.close()
 
 
-def start(runtime: Runtime, workflow: Workflow, given: Mapping[str, Any], folder: Path) -> str:
-    """Open a run of the workflow; its id. `given` is as in an example, its files below `folder`."""
-    from ringback.engine.accept import accept
-
-    event = opening(runtime, workflow, given, folder)
-    receipt = accept(
-        runtime,
-        workflow,
-        event.trigger,
-        event.data,
-        source="command line",
-        key=None,
-        kind=event.source,
-        files=event.files,
-    )
-    return str(receipt.run_id)
-
-
 def advance(runtime: Runtime, run_id: str, wait_ms: int) -> None:
     """Advance what was started, and whatever falls due, until the run ends or `wait_ms` have passed."""
     from ringback.engine import inline
 
     deadline = time.monotonic() + wait_ms / 1000
+    beat = time.monotonic()
     while True:
         inline.drain(runtime, until_idle=False)
+        if time.monotonic() - beat > BEAT_S:
+            runtime.beat()
+            beat = time.monotonic()
         if time.monotonic() >= deadline or finished(runtime, run_id):
             return
         time.sleep(LOOK_EVERY_S)

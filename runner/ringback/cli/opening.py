@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ringback.engine.runtime import Runtime
     from ringback.workflow.model import Workflow
 
+SOURCE = "command line"
 # Which trigger a key of an example's `given` asks for.
 SOURCE_OF = {
     "files": "webhook",
@@ -43,7 +44,7 @@ def opening(
 
     Raises `Failure` for a file that is not there, and where the workflow has no trigger that fits.
     """
-    index, source = _choose(runtime, workflow, given)
+    index, source = choose(runtime, workflow, given)
     files = {
         name: _store(runtime, folder, str(path))
         for name, path in (given.get("files") or {}).items()
@@ -54,6 +55,26 @@ def opening(
     build = builders.get(source, _as_given)
     data = build(given, files, moment, dict(use.with_) if use else {})
     return Opening(index, source, data, tuple(files.values()))
+
+
+def start(
+    runtime: Runtime, workflow: Workflow, given: Mapping[str, Any], folder: Path, source: str
+) -> str:
+    """Open a run by such an event, as coming from `source`; its id."""
+    from ringback.engine.accept import accept
+
+    event = opening(runtime, workflow, given, folder)
+    receipt = accept(
+        runtime,
+        workflow,
+        event.trigger,
+        event.data,
+        source=source,
+        key=None,
+        kind=event.source,
+        files=event.files,
+    )
+    return receipt.run_id
 
 
 def at_ms(runtime_zone: Any, text: str) -> int:
@@ -69,7 +90,7 @@ def at_ms(runtime_zone: Any, text: str) -> int:
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=runtime_zone))
 
 
-def _choose(runtime: Runtime, workflow: Workflow, given: Mapping[str, Any]) -> tuple[int, str]:
+def choose(runtime: Runtime, workflow: Workflow, given: Mapping[str, Any]) -> tuple[int, str]:
     """The first trigger of the source that the keys ask for, else a manual one, else the first."""
     if not workflow.triggers:
         return 0, "manual"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ringback.cli import console, project, story
+from ringback.cli import console, opening, project, story
+from ringback.cli.opening import SOURCE
 from ringback.problems import Failure, Mistakes
 from ringback.words import duration_ms
 
@@ -64,7 +65,7 @@ def command(
     with here.runtime(where, connection) as runtime:
         workflow = _workflow(runtime, name)
         with console.busy(f"Running {name}"):
-            run_id = here.start(runtime, workflow, given, Path.cwd())
+            run_id = opening.start(runtime, workflow, given, Path.cwd(), SOURCE)
             here.advance(runtime, run_id, wait_ms)
         told = here.story(runtime, run_id)
     story.say(told)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ringback.cli import console, project
+from ringback.cli import console, opening, project
+from ringback.cli.opening import SOURCE
 from ringback.problems import Failure
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def command(to: str, text: str, through: str | None, where: Path | None) -> None
     with here.runtime(where) as runtime:
         workflow = one_message(runtime.catalogue, through)
         with console.busy(f"Sending to {to}"):
-            run_id = here.start(runtime, workflow, {"data": {"to": to, "text": text}}, Path())
+            run_id = opening.start(
+                runtime, workflow, {"data": {"to": to, "text": text}}, Path(), SOURCE
+            )
             here.advance(runtime, run_id, wait_ms=0)
         told = here.story(runtime, run_id)
     _say(told)
