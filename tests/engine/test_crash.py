@@ -290,3 +290,36 @@ def test_under_the_gateways_own_idempotency_it_is_sent_again(project: Open) -> N
     idempotent(it)
     it.drain()
     assert it.get(run_id).state == "succeeded"
+
+
+def test_the_answer_to_a_send_counts_though_the_run_was_taken_over(project: Open) -> None:
+    it = project(w=ONE)
+
+    def suspended(_call: Any) -> None:
+        """The process sleeps in the middle of its send, and another takes the run for a dead one's."""
+        it.gateway.on_call = None
+        other = Project(it.folder, it.sources, gateway=it.gateway, clock=it.clock)
+        it.clock.advance_to(it.clock.now_ms() + 3_600_000)
+        other.runtime.take_over()
+        other.drain()
+        assert other.get(run_id).state == "uncertain"
+        other.close()
+
+    run_id = it.begin("w")
+    it.gateway.on_call = suspended
+    it.drain()
+    assert it.get(run_id).state == "succeeded"
+    assert it.steps(run_id)["one"].output["gateway_id"] == "gw-1"
+    assert texts(it) == ["one"]
+
+
+def test_a_report_is_not_taken_for_another_send_that_is_under_way(project: Open) -> None:
+    it = project(w=ONE)
+    doubtful = uncertain_run(it)
+    it.gateway.on_call = lambda _call: it.report("gw-2", "sent", number=NUMBER)
+    run = it.run("w")
+    assert it.get(doubtful).state == "uncertain"
+    assert it.messages(run.id)[0].status == "sent"
+    it.report("gw-1", "delivered", number=NUMBER)
+    it.drain()
+    assert it.get(doubtful).state == "succeeded"

@@ -450,3 +450,11 @@ def test_secrets_are_nowhere_in_what_is_kept(project: Open) -> None:
     for path in (it.folder / ".ringback").rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_a_required_input_without_a_value_fails_before_anything_is_sent(project: Open) -> None:
+    inputs = {"starts": {"label": "First class", "required": True}}
+    it = project(w=workflow([send("{{ inputs.starts }}")], inputs=inputs))
+    run = it.run("w")
+    assert (run.state, run.error["code"]) == ("failed", "invalid_input")
+    assert texts(it) == []

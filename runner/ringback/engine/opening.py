@@ -57,6 +57,16 @@ def plan(runtime: Runtime, workflow: Workflow, trigger: int, event: Event) -> Pl
     said = runtime.settings.workflows.get(workflow.id)
     given = said.inputs if said is not None else {}
     inputs = {name: given.get(name, one.default) for name, one in workflow.inputs.items()}
+    missing = [
+        name for name, one in workflow.inputs.items() if one.required and inputs[name] in (None, "")
+    ]
+    if missing:
+        failure = Failure(
+            "invalid_input",
+            f"The workflow's input {missing[0]} has no value.",
+            f"Set it in ringback.yaml, under workflows, {workflow.id}, inputs.",
+        )
+        return Plan(workflow, trigger, inputs, None, failure.as_json())
     rule = workflow.concurrency
     if rule is None:
         return Plan(workflow, trigger, inputs, None)

@@ -144,8 +144,9 @@ def call(job: Job) -> Any:
         event = opening.Event(
             "call", "call", key, {"data": job.inputs.get("inputs") or {}, "files": {}}
         )
-        too_deep = walk.keep(lambda conn: _depth(conn, walk.run)) >= DEEPEST_CALL
-        if too_deep:
+        with runtime.journal.read() as conn:
+            depth = _depth(conn, walk.run)
+        if depth >= DEEPEST_CALL:
             raise Failure(
                 "refused",
                 f"More than {DEEPEST_CALL} workflows call each other.",

@@ -26,6 +26,7 @@ def advance(runtime: Runtime, run_id: str, warm: Warm | None = None) -> None:
     where another holds it or it has ended. Nothing is raised for what goes wrong in the run itself.
     """
     lease = warm.lease if warm is not None else None
+    walk: Walk | None = None
     try:
         if warm is not None:
             walk = Walk(runtime, warm, {})
@@ -37,12 +38,21 @@ def advance(runtime: Runtime, run_id: str, warm: Warm | None = None) -> None:
         _drive(walk)
     except LeaseLost as lost:
         log.warning("Left a run alone: %s", lost)
+        if walk is not None:
+            _tell_facts(walk)
     except NotKept as error:
         log.error("%s is put off: %s", run_id, error)
         _put_off(runtime, lease)
     except Exception as error:
         log.exception("%s broke", run_id)
         _give_up(runtime, lease, error)
+
+
+def _tell_facts(walk: Walk) -> None:
+    try:
+        walk.lost()
+    except NotKept as error:
+        log.error("What %s did last could not be kept: %s", walk.run.id, error)
 
 
 def claim(runtime: Runtime, run_id: str) -> Lease | None:

@@ -42,8 +42,12 @@ def of_run(runtime: Runtime, run_id: str) -> Scope:
         done = steps.of_run(conn, run_id)
     scope = opening(runtime, run, event.data)
     for step in done:
-        if step.id and "[" not in step.path and step.output is not None:
+        if step.id is None or "[" in step.path:
+            continue
+        if step.output is not None:
             scope[step.id] = step.output
+        elif step.error is not None:
+            scope[step.id] = {"error": step.error}
     if run.error is not None:
         scope["error"] = run.error
     return scope

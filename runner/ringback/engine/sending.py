@@ -157,6 +157,13 @@ class _Send:
                 segments=result.segments,
             )
 
+        def late(conn: Connection) -> None:
+            write(conn)
+            known = messages.get_message(conn, message.id)
+            if known is not None:
+                reports.settle(conn, known, now)
+
+        self.walk.fact(late)
         message = message._replace(
             gateway_id=result.gateway_id,
             cost=result.cost,

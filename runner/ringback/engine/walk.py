@@ -67,6 +67,7 @@ class Walk:
         self._later: list[Write] = []
         self._urgent = False
         self._handed_in: list[Future[Any]] = []
+        self._facts: list[Write] = []
 
     @property
     def now(self) -> int:
@@ -169,7 +170,18 @@ class Walk:
         except Failure as failure:
             raise NotKept(str(failure)) from failure
         self._handed_in.clear()
+        self._facts.clear()
         return made
+
+    def fact(self, write: Write) -> None:
+        """Something that is true whoever holds the run: written by itself where the run is lost before the next commit."""
+        self._facts.append(write)
+
+    def lost(self) -> None:
+        """The run is another's now; what happened in the world while it was ours is kept all the same."""
+        facts, self._facts = self._facts, []
+        if facts:
+            self.keep(lambda conn: _all(conn, facts))
 
     def park(
         self,

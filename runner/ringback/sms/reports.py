@@ -139,11 +139,11 @@ def apply_report(
     reports.add_report(conn, kept)
     if message is None:
         return Applied(kept.id, None, [])
-    if message.gateway_id is None:
-        message = message._replace(gateway_id=report.gateway_id)
+    if message.gateway_id is None and report.gateway_id is not None:
+        message = _adopt(conn, message._replace(gateway_id=report.gateway_id), now)
     message = fold(message, _heard(kept), now)
     messages.update_message(conn, message)
-    return Applied(kept.id, message, [*_settle(conn, message, now), *_wake(conn, message, now)])
+    return Applied(kept.id, message, [*settle(conn, message, now), *_wake(conn, message, now)])
 
 
 def took(
@@ -165,28 +165,36 @@ def took(
     )
     message = fold(message, heard, now)
     if gateway_id is not None:
-        for early in reports.orphans(conn, message.connection, gateway_id):
-            reports.attach(conn, early.id, message.id)
-            message = fold(message, _heard(early), now)
+        message = _adopt(conn, message, now)
     messages.update_message(conn, message)
     return message
 
 
+def _adopt(conn: Connection, message: Message, now: int) -> Message:
+    """Fold in the reports that came before we knew by which id the gateway knows this message."""
+    for early in reports.orphans(conn, message.connection, message.gateway_id or ""):
+        reports.attach(conn, early.id, message.id)
+        message = fold(message, _heard(early), now)
+    return message
+
+
 def in_doubt(conn: Connection, message_id: str, now: int) -> Message | None:
-    """A send may or may not have happened: the message, where a report shows that it did, else None."""
+    """A send may or may not have happened: the message, where a report shows that it did, else None.
+
+    A report by number alone shows it only where no other message to that number is without an answer.
+    """
     message = _known(conn, message_id)
     if message.gateway_id is not None:
         return message
+    if len(_unanswered(conn, message.connection, message.number_to or "", now)) > 1:
+        return None
     found = reports.orphans_to(
         conn, message.connection, message.number_to or "", message.created_at
     )
     ids = {report.gateway_id for report in found}
     if len(ids) != 1:
         return None
-    message = message._replace(gateway_id=ids.pop())
-    for report in found:
-        reports.attach(conn, report.id, message.id)
-        message = fold(message, _heard(report), now)
+    message = _adopt(conn, message._replace(gateway_id=ids.pop()), now)
     messages.update_message(conn, message)
     return message
 
@@ -242,17 +250,20 @@ def _find(
         found = messages.get_message(conn, report.reference)
         if found is not None and found.connection == connection and found.gateway_id is None:
             return found
-    if number is None:
+    unanswered = _unanswered(conn, connection, number, now) if number is not None else []
+    if len(unanswered) != 1:
         return None
-    unanswered = [
+    found = unanswered[0]
+    return found if found.status != "sending" or _is_uncertain(conn, found) else None
+
+
+def _unanswered(conn: Connection, connection: str, number: str, now: int) -> list[Message]:
+    """The messages to a number of which we do not know by what id the gateway knows them."""
+    return [
         message
         for message in messages.sent_to(conn, number, now - MATCH_BY_NUMBER_MS)
-        if message.connection == connection
-        and message.gateway_id is None
-        and not message.terminal
-        and (message.status != "sending" or _is_uncertain(conn, message))
+        if message.connection == connection and message.gateway_id is None and not message.terminal
     ]
-    return unanswered[0] if len(unanswered) == 1 else None
 
 
 def _is_uncertain(conn: Connection, message: Message) -> bool:
@@ -262,8 +273,8 @@ def _is_uncertain(conn: Connection, message: Message) -> bool:
     return step is not None and step.state == "uncertain"
 
 
-def _settle(conn: Connection, message: Message, now: int) -> list[str]:
-    """A report shows that an uncertain send did happen: its step has succeeded and its run goes on."""
+def settle(conn: Connection, message: Message, now: int) -> list[str]:
+    """An uncertain send did happen: its step has succeeded and its run goes on. The runs to wake."""
     if message.run_id is None or message.step_path is None or not _is_uncertain(conn, message):
         return []
     steps.settle_sent(conn, message.run_id, message.step_path, as_output(message), now)
