@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.workflow.fakes import CATALOGUE
 
 from ringback import paths, yamltext
@@ -82,3 +85,35 @@ def test_a_short_file_is_checked_at_typing_speed() -> None:
         check_workflow(source, "w.yaml", CATALOGUE)
         taken.append(time.process_time() - before)
     assert min(taken) < 0.02  # the goal is 5 ms; a busy machine is given four times that
+
+
+SOURCE: dict[str, Any] = yaml.safe_load(
+    next(path for path in RECIPES if path.stem == "enrolment").read_text("utf-8")
+)
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 0, True, "x", "{{", [], [None], ["x"], [[]], {}, {"x": None}, {"uses": ["a"]}]
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path, *(place for key, one in inner for place in places(one, (*path, key)))]
+
+
+@given(st.sampled_from(places(SOURCE)[1:]), ODD)
+def test_odd_values_anywhere_never_fail(place: tuple[Any, ...], odd: Any) -> None:
+    changed = copy.deepcopy(SOURCE)
+    holder = changed
+    for part in place[:-1]:
+        holder = holder[part]
+    holder[place[-1]] = odd
+    text = yaml.safe_dump(changed, sort_keys=False)
+    for problem in check_workflow(text, "w.yaml", CATALOGUE):
+        assert problem.message
+        assert problem.span is not None

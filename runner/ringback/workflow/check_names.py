@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ringback.expressions import Reference, is_template, references, syntax_problem
 from ringback.workflow.check_values import FREE
 from ringback.workflow.known import Shape, outputs, unknown_part
-from ringback.workflow.model import FieldLike
+from ringback.workflow.model import ActionLike, FieldLike
 from ringback.workflow.nearest import did_you_mean
 from ringback.workflow.surroundings import (
     Data,
@@ -23,8 +24,11 @@ from ringback.workflow.surroundings import (
 
 WEBHOOK_NAMES = ("headers", "query", "body", "form", "files", "method", "path")
 """What a webhook's `dedupe` may read: the request alone, before there is a run."""
+RUN = ("id", "workflow", "event", "started_at")
 ERROR: Shape = dict.fromkeys(("code", "message", "next", "where", "step", "detail"))
 """What `error` is in the steps of `on_error` and `on_failure`, and `<id>.error` after a failure that was survived."""
+
+_IN_BRANCH = "sits in a branch that may not run"
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,8 @@ def names_problems(around: Surroundings) -> None:
             failed.known[name] = replace(
                 known, maybe=known.maybe or "may not have been reached when the run fails"
             )
-    failing = walked.copy()
-    failing.known["error"] = Known(ERROR)
-    _walk(around, around.data.get("on_failure"), ("on_failure",), failing)
+    failed.known["error"] = Known(ERROR)
+    _walk(around, around.data.get("on_failure"), ("on_failure",), failed)
     for path, trigger in triggers(around.data):
         _trigger(around, trigger, path, walked)
 
@@ -77,7 +80,7 @@ def _at_start(around: Surroundings) -> dict[str, Known]:
         "trigger": Known(_trigger_shape(around)),
         "inputs": Known(declared),
         "project": Known(project),
-        "run": Known(),
+        "run": Known(dict.fromkeys(RUN)),
         "now": Known(),
     }
 
@@ -118,8 +121,8 @@ def _step(around: Surroundings, step: Data, path: Place, scope: Scope) -> None:
     _texts(around, step.get("for_each"), (*path, "for_each"), scope)
     inside = scope.copy()
     if "for_each" in step:
-        inside.known[str(step.get("as", "item"))] = Known()
-        inside.known["index"] = Known()
+        names = ("item", "index", str(step.get("as", "item")))
+        inside.known.update({name: Known() for name in names})
     condition = step.get("if")
     if isinstance(condition, str):
         _text(around, condition, (*path, "if"), inside, expression=True)
@@ -129,54 +132,56 @@ def _step(around: Surroundings, step: Data, path: Place, scope: Scope) -> None:
     _inputs(around, given, action.inputs if action else {}, (*path, "with"), inside)
     then = _walk(around, step.get("steps"), (*path, "steps"), inside)
     conditional = condition is not None
-    _branch(
-        around,
-        step.get("else"),
-        (*path, "else"),
-        inside,
-        then,
-        scope,
-        "the other branch of the same step",
-    )
-    failing = inside.copy()
-    failing.known["error"] = Known(ERROR)
-    _branch(
-        around,
-        step.get("on_error"),
-        (*path, "on_error"),
-        failing,
-        then,
-        scope,
-        "steps that did not run",
-    )
+    _else(around, step, path, inside, then, scope)
+    _on_error(around, step, path, inside, then, scope)
     _leave(step, then, inside, scope, conditional)
     if isinstance(step.get("id"), str):
-        shape = outputs(action, given) if action and "for_each" not in step else None
-        if shape is not None and step.get("on_error", "stop") != "stop":
-            shape = {**shape, "error": ERROR}
-        scope.known[step["id"]] = Known(
-            shape, "is skipped where its `if` is false" if conditional else ""
-        )
+        maybe = "is skipped where its `if` is false" if conditional else ""
+        scope.known[step["id"]] = Known(_result(step, action, given, then, inside), maybe)
 
 
-def _branch(
-    around: Surroundings,
-    steps: Any,
-    path: Place,
-    before: Scope,
-    then: Scope,
-    after: Scope,
-    why: str,
+def _result(
+    step: Data, action: ActionLike | None, given: Data, then: Scope, before: Scope
+) -> Shape:
+    """What a step's id stands for after it."""
+    if "for_each" in step:
+        return {"items": None, "count": None}
+    shape = outputs(action, given) if action else None
+    if "steps" in step:
+        inner = then.known.keys() - before.known.keys()
+        shape = {name: then.known[name].shape for name in sorted(inner)}
+    if isinstance(shape, Mapping) and step.get("on_error", "stop") != "stop":
+        shape = {**shape, "error": ERROR}
+    if isinstance(shape, Mapping) and "if" in step:
+        shape = {**shape, "skipped": None}
+    return shape
+
+
+def _else(
+    around: Surroundings, step: Data, path: Place, before: Scope, then: Scope, after: Scope
 ) -> None:
-    """Check the steps of an `else` or `on_error`, which do not see what the step itself holds."""
-    if not isinstance(steps, list):
-        return
+    """Check the steps of an `else`, which do not see those of the other branch, and add what they leave."""
     inner = before.copy()
-    for name in then.known.keys() - before.known.keys():
-        inner.hidden[name] = why
-    walked = _walk(around, steps, path, inner)
+    taken = then.known.keys() - before.known.keys()
+    inner.hidden.update(dict.fromkeys(taken, "the other branch of the same step"))
+    walked = _walk(around, step.get("else"), (*path, "else"), inner)
     for name in walked.known.keys() - before.known.keys():
-        after.known[name] = replace(walked.known[name], maybe="sits in a branch that may not run")
+        after.known[name] = replace(walked.known[name], maybe=_IN_BRANCH)
+
+
+def _on_error(
+    around: Surroundings, step: Data, path: Place, before: Scope, then: Scope, after: Scope
+) -> None:
+    """Check the steps that run in a failed step's place; they know the error, and nothing of them is kept."""
+    inner = before.copy()
+    inner.known["error"] = Known(ERROR)
+    if isinstance(step.get("id"), str):
+        inner.known[step["id"]] = Known({"error": ERROR})
+    failed = then.known.keys() - before.known.keys()
+    inner.hidden.update(dict.fromkeys(failed, "the step that failed"))
+    walked = _walk(around, step.get("on_error"), (*path, "on_error"), inner)
+    gone = walked.known.keys() - inner.known.keys()
+    after.hidden.update(dict.fromkeys(gone, "the steps of an `on_error`"))
 
 
 def _leave(step: Data, then: Scope, before: Scope, after: Scope, conditional: bool) -> None:
@@ -185,7 +190,7 @@ def _leave(step: Data, then: Scope, before: Scope, after: Scope, conditional: bo
         if "for_each" in step:
             after.hidden[name] = "a step that runs once for each entry of a list"
         elif conditional:
-            after.known[name] = replace(then.known[name], maybe="sits in a branch that may not run")
+            after.known[name] = replace(then.known[name], maybe=_IN_BRANCH)
         else:
             after.known[name] = then.known[name]
     after.hidden.update({name: why for name, why in then.hidden.items() if name not in after.known})
@@ -198,6 +203,7 @@ def _trigger(around: Surroundings, said: Data, path: Place, after: Scope) -> Non
     _texts(around, given.get("dedupe"), (*path, "with", "dedupe"), request)
     answer = after.copy()
     answer.cautious = True
+    answer.known["error"] = Known(ERROR, "is there only when the run failed")
     _texts(around, given.get("respond"), (*path, "with", "respond"), answer)
 
 
@@ -230,7 +236,7 @@ def _texts(around: Surroundings, value: Any, path: Place, scope: Scope) -> None:
 def _text(
     around: Surroundings, text: str, path: Place, scope: Scope, expression: bool = False
 ) -> None:
-    wrong = syntax_problem(text, expression=expression)
+    wrong = _syntax_problem(text, expression)
     if wrong is not None:
         message, offset = wrong
         end = _end_of_template(text, offset)
@@ -242,6 +248,12 @@ def _text(
         return
     for reference in references(text, expression=expression):
         _reference(around, reference, path, scope)
+
+
+@lru_cache(maxsize=4096)
+def _syntax_problem(text: str, expression: bool) -> tuple[str, int] | None:
+    """Kept, because an editor asks about the same texts again at every key that is pressed."""
+    return syntax_problem(text, expression=expression)
 
 
 def _end_of_template(text: str, offset: int) -> int:
@@ -266,7 +278,7 @@ def _reference(around: Surroundings, reference: Reference, path: Place, scope: S
         move = ", or move this step into the same branch" if in_branch else ""
         around.say_inside(
             "maybe_absent",
-            f"The step `{name}` {known.maybe}.",
+            f"`{name}` {known.maybe}.",
             f"Allow for that: {{{{ {whole} | default('') }}}}{move}.",
             path,
             reference.start,
@@ -289,10 +301,15 @@ def _absent(around: Surroundings, name: str, scope: Scope) -> tuple[str, str, st
             f"The step `{name}` has not run yet at this point: it is on line {line}.",
             "Move it above this step.",
         )
-    if name == "item":
+    if name == "error":
+        then = (
+            "Read it in the steps of an `on_error` or of `on_failure`; after a step, as `id.error`."
+        )
+        return "unknown_name", "`error` is known only where something failed.", then
+    if name in {"item", "index"}:
         return (
             "unknown_name",
-            "`item` is known only inside a step with `for_each`.",
+            f"`{name}` is known only inside a step with `for_each`.",
             "Add `for_each:` to this step.",
         )
     if name == "secrets":

@@ -17,8 +17,8 @@ from ringback.workflow.surroundings import Data, Place, Surroundings, all_steps,
 
 TEMPLATE_WORDS = frozenset(
     {
-        "and", "else", "false", "for", "if", "in", "is", "loop", "namespace", "none", "not", "on_error",
-        "on_failure", "or", "range", "set", "steps", "true",
+        "and", "else", "error", "false", "for", "if", "in", "index", "is", "loop", "namespace", "none", "not",
+        "on_error", "on_failure", "or", "range", "set", "steps", "true",
     }
 )  # fmt: skip
 """Words that mean something to a template or to a step's path, and so cannot be a step's id."""

@@ -158,7 +158,7 @@ def _by_schema(
 ) -> None:
     if _holds_template(value):
         return
-    error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
+    error = next(iter(_validator(schema).iter_errors(value)), None)
     if error is None:
         return
     deepest = error
@@ -175,6 +175,17 @@ def _by_schema(
     around.say(
         "wrong_value", message, f"See what `{name}` takes in the connector's reference.", where
     )
+
+
+_validators: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """The validator of a field's schema, kept with the schema so that its identity stays taken."""
+    kept = _validators.get(id(schema))
+    if kept is None:
+        kept = _validators[id(schema)] = (schema, Draft202012Validator(schema))
+    return kept[1]
 
 
 def _holds_template(value: Any) -> bool:
