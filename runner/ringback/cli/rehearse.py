@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -133,22 +133,32 @@ def _of_project(
 def _by_itself(
     connector: str, callbacks: str | None, given: tuple[str, ...], delay_ms: int
 ) -> Rehearsal:
-    """A stand-in for one connector's gateway, with settings from the command line."""
+    """A stand-in for one connector's gateway, with settings from the command line; without a key it takes any."""
     from ringback.clock import SystemClock
     from ringback.connectors.catalogue import load_catalogue
     from ringback.rehearsal.gateway import Rehearsal
-    from ringback.rehearsal.project import stand_in_settings
 
     manifest = load_catalogue().connectors.get(connector)
     if manifest is None:
         raise Failure(
             "not_found", f"There is no connector {connector}.", "`ringback connectors` lists them."
         )
-    settings = dict(pair.partition("=")[::2] for pair in given)
-    url = callbacks or f"http://127.0.0.1:8080/callbacks/{connector}"
-    return Rehearsal(
-        manifest, stand_in_settings(manifest, settings), url, SystemClock(), delay_ms=delay_ms
+    settings: dict[str, Any] = {}
+    for name, _, value in (pair.partition("=") for pair in given):
+        field = manifest.settings.get(name)
+        if field is None:
+            known = ", ".join(manifest.settings)
+            raise Failure(
+                "invalid_input", f"{connector} has no setting {name}.", f"It has: {known}."
+            )
+        settings[name] = [value] if field.type == "list" else value
+    console.hide(
+        value
+        for name, value in settings.items()
+        if isinstance(value, str) and manifest.settings[name].type == "secret"
     )
+    url = callbacks or f"http://127.0.0.1:8080/callbacks/{connector}"
+    return Rehearsal(manifest, settings, url, SystemClock(), delay_ms=delay_ms)
 
 
 def _say(address: str, rehearsals: list[Rehearsal]) -> None:
