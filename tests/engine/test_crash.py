@@ -323,3 +323,39 @@ def test_a_report_is_not_taken_for_another_send_that_is_under_way(project: Open)
     it.report("gw-1", "delivered", number=NUMBER)
     it.drain()
     assert it.get(doubtful).state == "succeeded"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_many_short_lives(project: Open, seed: int) -> None:
+    """Dying again and again, at writes and in sends, before and after: no text goes twice, every run ends."""
+    import random
+
+    chance = random.Random(seed)
+    it = project(story=workflow(STORY), other=OTHER)
+    send = it.gateway.send
+
+    def mortal(call: Any) -> Any:
+        fate = chance.random()
+        if fate < 0.1:
+            raise Death
+        answer = send(call)
+        if fate < 0.2:
+            raise Death
+        return answer
+
+    it.gateway.send = mortal  # type: ignore[method-assign]
+    run_id = it.begin("story", {"body": {"name": "Amina"}})
+    for _ in range(40):
+        real = it.runtime.journal
+        dying: Any = DyingJournal(real, chance.randrange(1, 6), after=chance.random() < 0.5)
+        it.runtime.journal = dying
+        live(it, it.drain)
+        it.runtime.journal = real
+        it.restart()
+        settle_all(it, "sent")
+        if it.get(run_id).finished:
+            break
+    assert it.get(run_id).state == "succeeded"
+    sent = texts(it)
+    assert len(sent) == len(set(sent))
+    assert set(sent) <= set(ALL)

@@ -79,6 +79,8 @@ class Runtime:
         except Failure as failure:
             log.warning("The holder could not sign off: %s", failure)
         self.journal.close()
+        if isinstance(self.transport, Transport):
+            self.transport.close()
 
     def beat(self) -> None:
         """Prolong this holder's life; called every few seconds."""
