@@ -248,7 +248,7 @@ def _finished(
         body = b""
     else:
         body = json.dumps(paper.sources["body"], ensure_ascii=False).encode()
-    proofs = {entry.get("query") for entry in verify.options(manifest, settings)}
+    proofs = verify.proof_parameters(manifest)
     query = {key: value for key, value in paper.sources["query"].items() if key not in proofs}
     parts = urlsplit(url)
     pairs = [*parse_qsl(parts.query, keep_blank_values=True), *query.items()]
@@ -260,6 +260,4 @@ def _finished(
 
 def _is_proof(manifest: Manifest, header: str) -> bool:
     """Whether a recorded header is a proof that must be made anew."""
-    callbacks = manifest.callbacks
-    named = [entry.get("header") for entry in callbacks.verify] if callbacks else []
-    return header == "authorization" or header in {str(one).lower() for one in named if one}
+    return header == "authorization" or header in verify.proof_headers(manifest)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ringback.clock import Clock
+from ringback.connectors import verify
 from ringback.connectors.catalogue import Catalogue
 from ringback.connectors.manifest import Field, Manifest
 from ringback.problems import Failure
@@ -91,7 +92,7 @@ def stand_in_settings(manifest: Manifest, given: Mapping[str, Any]) -> dict[str,
         needed = _is_secret(field) or (field.required and field.default is None)
         if needed and not _set(filled.get(name)):
             filled[name] = _stand_in(name) if _is_secret(field) else field.example
-    return filled
+    return filled | verify.stand_ins(manifest)
 
 
 def _connections_for(settings: Settings, catalogue: Catalogue, role: str) -> dict[str, Connection]:

@@ -15,14 +15,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from ringback.connectors import references, values
 from ringback.connectors.incoming import IncomingRequest, incoming
 from ringback.connectors.manifest import Manifest
-from ringback.connectors.verify import basic, signature, standard_webhooks, unproven, url_token
+from ringback.connectors.verify import (
+    basic,
+    certificates,
+    ed25519,
+    json_web_token,
+    parameters,
+    signature,
+    sns,
+    standard_webhooks,
+    unproven,
+    url_token,
+)
 from ringback.connectors.verify.refused import Refused
 
-__all__ = ["SCHEMES", "Refused", "Scheme", "check", "options", "sign", "with_token"]
+__all__ = [
+    "SCHEMES", "Refused", "Scheme", "check", "options", "proof_headers", "proof_parameters", "public_address",
+    "sign", "stand_ins", "with_token",
+]  # fmt: skip
 
 
 class Scheme(Protocol):
@@ -39,8 +54,12 @@ class Scheme(Protocol):
 
 SCHEMES: dict[str, Scheme] = {
     "basic": basic,
+    "ed25519": ed25519,
     "hmac": signature,
+    "jwt": json_web_token,
     "none": unproven,
+    "parameters": parameters,
+    "sns": sns,
     "standard_webhooks": standard_webhooks,
     "token": url_token,
 }
@@ -68,9 +87,7 @@ def check(
     arrives here, and some schemes sign the address.
     """
     if public_url:
-        after = request.url.partition("?")
-        address = public_url.rstrip("/") + request.path + after[1] + after[2]
-        request = replace(request, url=address)
+        request = replace(request, url=public_address(public_url, request))
     entries = options(manifest, settings)
     live = [entry for entry in entries if SCHEMES[entry["scheme"]].configured(entry)]
     if not live:
@@ -81,6 +98,13 @@ def check(
     proven = [entry for entry in live if entry["scheme"] != "none"]
     for entry in proven or live:
         SCHEMES[entry["scheme"]].check(entry, request, now_ms)
+
+
+def public_address(public_url: str, request: IncomingRequest) -> str:
+    """The address of a request under another public URL."""
+    _, mark, query = request.url.partition("?")
+    path = quote(request.path, safe="/%:@!$&'()*+,;=-._~")
+    return public_url.rstrip("/") + path + mark + query
 
 
 def sign(
@@ -103,12 +127,51 @@ def with_token(manifest: Manifest, settings: Mapping[str, Any], address: str) ->
     return request.url
 
 
+def proof_headers(manifest: Manifest) -> set[str]:
+    """The lower-case names of the headers in which a callback may carry its proof."""
+    entries = manifest.callbacks.verify if manifest.callbacks else ()
+    return {
+        str(one).lower()
+        for entry in entries
+        for key in ("header", "timestamp_header", "nonce_header")
+        for _, one in references.texts(entry.get(key))
+    }
+
+
+def proof_parameters(manifest: Manifest) -> set[str]:
+    """The names of the parameters in which a callback may carry its proof."""
+    names = set()
+    for entry in manifest.callbacks.verify if manifest.callbacks else ():
+        if entry.get("query"):
+            names.add(str(entry["query"]))
+        if entry.get("scheme") == "hmac" and entry.get("body_hash"):
+            names.add(str(entry["body_hash"]))
+        if entry.get("scheme") == "parameters":
+            names.add(str(entry.get("parameter") or "sig"))
+    return names
+
+
+_REHEARSED = {"public_key": f"{ed25519.REHEARSAL}1", "certificate": certificates.REHEARSAL}
+
+
+def stand_ins(manifest: Manifest) -> dict[str, str]:
+    """Values for the settings that name a gateway's public key or certificate, so that a rehearsal can sign."""
+    return {
+        name[-1]: value
+        for entry in (manifest.callbacks.verify if manifest.callbacks else ())
+        for key, value in _REHEARSED.items()
+        for _, text in references.texts(entry.get(key))
+        for name in references.names(text)
+    }
+
+
 def _missing(manifest: Manifest) -> str:
     entries = manifest.callbacks.verify if manifest.callbacks else ()
     names = [
         name[-1]
         for entry in entries
-        for _, text in references.texts(entry.get("secret"))
+        for key in ("secret", "public_key", "topic")
+        for _, text in references.texts(entry.get(key))
         for name in references.names(text)
     ]
     if not names:

@@ -1,4 +1,4 @@
-"""The one way in which a callback is turned away."""
+"""The one way in which a callback is turned away, and how a scheme's options are read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ class Refused(Exception):
 
 def secrets_of(options: Mapping[str, Any], key: str = "secret") -> list[str]:
     """The live secrets of a scheme's options: one text or several, empty ones left out."""
+    return texts_of(options, key)
+
+
+def texts_of(options: Mapping[str, Any], key: str) -> list[str]:
+    """An option that is one text or several, as a list; empty ones left out."""
     given = options.get(key)
     listed = given if isinstance(given, list | tuple) else [given]
     return [str(one) for one in listed if one not in (None, "")]

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from ringback.connectors.incoming import IncomingRequest
+from ringback.connectors.verify.ages import check_age, tolerance_ms
 from ringback.connectors.verify.refused import Refused, secrets_of
-from ringback.connectors.verify.signature import check_age, tolerance_ms
 
 
 def configured(options: Mapping[str, Any]) -> bool:
@@ -31,7 +31,7 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     if missing:
         raise Refused(f"The callback has no {' and no '.join(missing)} header.")
     own_id, timestamp, signatures = (request.headers[name] for name in names)
-    check_age(timestamp, names[1], tolerance_ms(options), now_ms)
+    check_age(timestamp, f"{names[1]} header", tolerance_ms(options), now_ms)
     given = [one.partition(",")[2] for one in signatures.split() if one.startswith("v1,")]
     good = False
     for secret in secrets_of(options):
