@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+MAX_MERGED = 200
 Place = tuple[int, int]
 """An index into `Content.lines` and an offset into that line's text."""
 
@@ -92,7 +93,9 @@ class Content:
 
     def cell_text(self, cell: Cell) -> str:
         """A cell's text, lines joined by newlines. A cell merged with the one above has that one's text."""
-        while cell.continued and cell.row > 0:
+        for _ in range(MAX_MERGED):
+            if not cell.continued or cell.row == 0:
+                break
             above = self.at(cell.table, cell.row - 1, cell.column)
             if above is None:
                 break

@@ -20,6 +20,7 @@ from .setting import Setting, setting
 from .tables import read_table
 
 NEAR = 0.1
+MAX_FINDS = 200
 _NEXT = "Put the document's own word in the field's `label`, make the field optional, or set `when_missing: continue`."
 
 
@@ -106,7 +107,7 @@ class _Read:
 
 def _value(finds: list[Find], asked: Field, place: Setting, reading: Reading) -> None:
     """Choose among the finds of one field: filled before empty, of the right type before others, best first."""
-    filled = sorted((one for one in finds if one.filled), key=lambda one: -one.score)
+    filled = sorted((one for one in finds if one.filled), key=lambda one: -one.score)[:MAX_FINDS]
     read: list[_Read] = []
     wrong: list[tuple[Find, str]] = []
     for one in filled:

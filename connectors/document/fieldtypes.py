@@ -22,6 +22,8 @@ from .setting import Setting
 
 PATTERN_SECONDS = 0.5
 MAX_PATTERN_TEXT = 20_000
+MAX_SHORT = 500
+SHORT = frozenset({"phone", "email", "date", "number", "money", "checkbox"})
 
 YES = frozenset(
     {
@@ -67,6 +69,8 @@ def convert(written: Written, field: Field, setting: Setting) -> tuple[Any, str]
     """
     if field.pattern is not None:
         written = Written(_matched(field, written.text), written.control, written.checked)
+    if field.type in SHORT and len(written.text) > MAX_SHORT:
+        written = Written(written.text[:MAX_SHORT], written.control, written.checked)
     return CONVERTERS[field.type](written, field, setting)
 
 

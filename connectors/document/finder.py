@@ -16,6 +16,9 @@ from .neighbours import neighbours
 from .scan import Find, Scan, Spot, is_ticked
 
 SIDE = 0.2
+MAX_SPOTS = 100  # labels taken from one line: a line that repeats one ten thousand times is no form
+MAX_VALUE = 2_000  # how far along its line a value is followed
+MAX_CONTROLS = 200
 _BEFORE_TICK = re.compile(rf"({TICK})\s*$")
 _AFTER_TICK = re.compile(rf"\s*({TICK})")
 
@@ -81,17 +84,21 @@ def _spots(scan: Scan) -> Iterator[Spot]:
         folded = scan.line(index)[0]
         starts = [found.end() for found in START.finditer(folded)]
         starts.extend(_edges(scan, index, line))
-        done = -1
+        done, count = -1, 0
         for start in sorted(set(starts)):
             if start < done:
                 continue
+            if count >= MAX_SPOTS:
+                break
             spot = _spot(scan, index, folded, start)
             if spot is None:
                 continue
             done = spot.end
+            count += 1
             yield spot
             for inner in _run_on(scan, spot, folded):
                 done = inner.end
+                count += 1
                 yield inner
 
 
@@ -114,9 +121,9 @@ def _run_on(scan: Scan, spot: Spot, folded: str) -> Iterator[Spot]:
     """ "Name: Jo Park Phone: 07700...": a label asked for, after a value, with a colon of its own."""
     if not spot.match["colon"]:
         return
-    at = spot.follows
-    while True:
-        found = scan.known.search(folded, at)
+    at, last = spot.follows, spot.follows + MAX_VALUE
+    for _ in range(MAX_SPOTS):
+        found = scan.known.search(folded, at, last)
         if found is None:
             return
         at = found.end()
@@ -131,7 +138,9 @@ def _edges(scan: Scan, index: int, line: Line) -> list[int]:
     """The folded offsets at which controls of a line end: a label may begin there."""
     text = scan.line(index)[0]
     ends = [
-        scan.offset(index, control.end[1]) for control in line.controls if control.end[0] == index
+        scan.offset(index, control.end[1])
+        for control in line.controls[:MAX_CONTROLS]
+        if control.end[0] == index
     ]
     return [end + len(text[end:]) - len(text[end:].lstrip()) for end in ends]
 
@@ -139,7 +148,7 @@ def _edges(scan: Scan, index: int, line: Line) -> list[int]:
 def _before_control(scan: Scan, index: int, folded: str, start: int) -> re.Match[str] | None:
     """A label directly followed by a control, with nothing but a space between."""
     line = scan.content.lines[index]
-    for control in line.controls:
+    for control in line.controls[:MAX_CONTROLS]:
         if control.start[0] != index:
             continue
         at = scan.offset(index, control.start[1])
@@ -153,20 +162,21 @@ def _before_control(scan: Scan, index: int, folded: str, start: int) -> re.Match
 def _end_of_value(scan: Scan, spot: Spot) -> int:
     """Where the value on the label's own line ends."""
     folded = scan.line(spot.index)[0]
-    start = spot.follows + len(folded[spot.follows :]) - len(folded[spot.follows :].lstrip())
-    ends = [len(folded)]
-    tab = folded.find("\t", start)
+    last = min(len(folded), spot.follows + MAX_VALUE)
+    start = last - len(folded[spot.follows : last].lstrip())
+    ends = [last]
+    tab = folded.find("\t", start, last)
     if tab >= 0:
         ends.append(tab)
-    stop = STOP.search(folded, start)
+    stop = STOP.search(folded, start, last)
     if stop is not None:
         ends.append(stop.start())
     at = start
     while True:
-        found = scan.known.search(folded, at)
+        found = scan.known.search(folded, at, last)
         if found is None:
             break
-        before = folded[: found.start()]
+        before = folded[max(0, found.start() - 3) : found.start()]
         named = bool(found["colon"] or found["blank"])
         parted = before.endswith(("  ", "\t", "__", "...", "…", "; ", "| "))
         if (named and before[-1:].isspace()) or (parted and found.start() > start):
@@ -187,7 +197,8 @@ def _answers(scan: Scan, spot: Spot) -> list[Find]:
     held = _held(scan, spot, line, end)
     if held is not None:
         text = clean(held.text)
-    rest = scan.written(spot.index, spot.follows, len(scan.line(spot.index)[0]))
+    folded = scan.line(spot.index)[0]
+    rest = folded[spot.follows : spot.follows + MAX_VALUE]
     control = _control_at(scan, spot, line, text)
     if text or raw.strip() or control is not None or rest.strip():
         score = 0.85 if spot.match["colon"] else 0.82
@@ -200,7 +211,7 @@ def _held(scan: Scan, spot: Spot, line: Line, end: int) -> Control | None:
     """The one control that the value begins with: what it holds is the value, whatever follows it."""
     inside = [
         control
-        for control in line.controls
+        for control in line.controls[:MAX_CONTROLS]
         if control.text
         and control.start[0] == control.end[0] == spot.index
         and spot.follows <= scan.offset(spot.index, control.start[1]) < end
@@ -218,7 +229,7 @@ def _control_at(scan: Scan, spot: Spot, line: Line, text: str) -> Control | None
     return next(
         (
             control
-            for control in line.controls
+            for control in line.controls[:MAX_CONTROLS]
             if control.start[0] == spot.index
             and control.start[1] >= after
             and control.kind != "bookmark"
@@ -233,7 +244,7 @@ def _ticked(scan: Scan, spot: Spot) -> Find | None:
     folded = scan.line(spot.index)[0]
     line = scan.content.lines[spot.index]
     leads = re.match(rf"\s*{TICK}", folded) is not None
-    before = _BEFORE_TICK.search(folded[: spot.start])
+    before = _BEFORE_TICK.search(folded[max(0, spot.start - 12) : spot.start])
     if before is not None and leads:
         score, mark, how = 0.92, before[1], "tick before the label"
     else:
@@ -241,7 +252,7 @@ def _ticked(scan: Scan, spot: Spot) -> Find | None:
         if after is None:
             return None
         alone = not folded[after.end() : _end_of_value(scan, spot)].strip()
-        closes = not spot.match["colon"] and _BEFORE_TICK.search(folded) is not None
+        closes = not spot.match["colon"] and _BEFORE_TICK.search(folded[-12:]) is not None
         if not alone and not closes:
             return None
         score, mark, how = 0.9, after[1], "tick after the label"

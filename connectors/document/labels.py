@@ -52,6 +52,7 @@ def fold_map(text: str) -> tuple[str, list[int] | None]:
     return "".join(folded), places
 
 
+MAX_LABEL = 300
 _TRAILING = re.compile(r"(?:\s|:|\*|\?|\.|_|…|\((?:required|optional)\)|[-=]$)+$")
 _LEADING = re.compile(r"^(?:\s|[•*·]|(?:\d{1,2}|[a-z])[.)]\s)+")
 _SPACES = re.compile(r"\s+")
@@ -59,7 +60,7 @@ _SPACES = re.compile(r"\s+")
 
 def fold(text: str) -> str:
     """A label in the form in which labels are compared: no colon, star or "(required)" at its end."""
-    folded = _SPACES.sub(" ", fold_map(text)[0])
+    folded = _SPACES.sub(" ", fold_map(text[:MAX_LABEL])[0])
     return _LEADING.sub("", _TRAILING.sub("", folded)).strip()
 
 
@@ -81,7 +82,7 @@ AFTER = (
 )
 """What must follow a label for it to be one."""
 
-STOP = re.compile(r"(?:\s{2,}|[;|]\s*|\t)[^\W\d_][^:\t\n]{0,40}:")
+STOP = re.compile(r"(?:(?<!\s)\s{2,}+|[;|]\s*|\t)[^\W\d_][^:\t\n]{0,40}:")
 """Where a value ends because another label follows."""
 
 GENERIC = re.compile(

@@ -124,9 +124,13 @@ def grid(content: Content, table: Table) -> list[dict[str, str]]:
 def pairs(content: Content) -> dict[str, list[Find]]:
     """Every label with the places that answer it, filled ones first, best first."""
     there = labels(content)
-    finds = find(content, {label: [label] for label in there})
-    return {
+    finds = {
         label: sorted(found, key=lambda one: (not one.filled, -one.score))
-        for label, found in finds.items()
+        for label, found in find(content, {label: [label] for label in there}).items()
         if found
     }
+    return dict(sorted(finds.items(), key=lambda one: _place(one[1][0])))
+
+
+def _place(one: Find) -> int:
+    return one.origin if one.control is None else one.control.start[0] * 100_000

@@ -6,6 +6,7 @@ the field's technical name is.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ from ringback.sdk import Failure
 from .content import Cell, Content, Control, Line, Table
 from .package import refuse
 from .pdfbudget import budget
+
+# both tell of every oddity of a broken file, one line each, on the server's standard error
+for _library in ("pypdf", "pdfminer"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 MAX_PAGES = 200
 MAX_SECONDS = 30.0
@@ -82,7 +87,8 @@ def _read(path: Path, until: float) -> Content:
             raise refuse("pdf_pages", pages=content.pages)
         fields = {number: list(_fields(page)) for number, page in enumerate(reader.pages, start=1)}
     said = any(word.control and word.control.text for words in fields.values() for word in words)
-    with pdfplumber.open(path) as document:
+    # given a path, pdfplumber leaves the file open where it cannot read it
+    with path.open("rb") as stream, pdfplumber.open(stream) as document:
         for number, page in enumerate(document.pages, start=1):
             if time.monotonic() > until:
                 raise refuse("pdf_slow", seconds=int(MAX_SECONDS))

@@ -60,10 +60,15 @@ def _separator(lines: list[str]) -> str:
     if len(lines) < 2:
         return ""
     for mark in _SEPARATORS:
-        width = len(next(csv.reader([lines[0]], delimiter=mark), []))
+        if mark not in lines[0]:
+            continue
+        try:
+            rows = list(csv.reader(lines, delimiter=mark))
+        except csv.Error:  # a cell beyond what the csv module takes: then it is no table
+            continue
+        width = len(rows[0])
         if width < 2:
             continue
-        rows = list(csv.reader(lines, delimiter=mark))
         told = sum(bool(row) and ":" in row[0] for row in rows)
         if all(len(row) == width for row in rows) and told * 2 < len(rows):
             return mark

@@ -18,6 +18,7 @@ import pytest
 from tests.connectors.document.builders import (
     MAIN_TYPE,
     TYPES,
+    cell,
     document_xml,
     drawing_box,
     p,
@@ -26,7 +27,9 @@ from tests.connectors.document.builders import (
     pdf,
     pdf_objects,
     relations,
+    row,
     run,
+    sdt,
     table,
     word,
 )
@@ -274,7 +277,14 @@ CASES = [
     Case("a line of a million letters", lambda: word(p("ab" * 40_000 + "é"), p("Name: Jo"))),
     Case("a line of underscores", lambda: word(p("_ " * 30_000 + "\t" * 3_000 + "." * 30_000), p("Name: Jo"))),
     Case("a line of open brackets", lambda: word(p("Name (" * 10_000), p("Name: Jo"))),
+    Case("one label 20,000 times, two spaces", lambda: word(p("Name: Jo  " * 20_000))),
+    Case("one label 20,000 times, one space", lambda: word(p("Name: Jo " * 20_000))),
+    Case("5,000 controls in one paragraph", lambda: word(p("Name: Jo   ", *[part for n in range(5_000) for part in (f"L{n}: ", sdt(run("v")))]))),
+    Case("one long run of spaces", lambda: word(p("Name: Jo", " " * 200_000, "x", " " * 200_000))),
+    Case("5,000 cells merged downwards", lambda: word(table(*[row(cell("x", "<w:vMerge/>"), "y")] * 5_000), p("Name: Jo"))),
     # PDFs and text
+    Case("text, 500,000 times the same", lambda: b"Name: Jo\n" * 500_000),
+    Case("text, a cell that csv does not take", lambda: b"Name: Jo;\n".replace(b";", b"") + b"a,b\n" + b"x" * 200_000 + b",y"),
     Case("PDF, cut off", lambda: pdf((50, 700, "Name: Jo"))[:200], "The PDF is damaged or cut off."),
     Case("PDF, nothing but a header", lambda: b"%PDF-1.7\n", "The PDF is damaged or cut off."),
     Case("PDF, a scan", lambda: pdf(), "The PDF holds no text; it is probably a scan."),
