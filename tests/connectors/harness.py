@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,7 +44,7 @@ class Case:
         for key in ("action", "trigger"):
             if key in self.data:
                 return str(self.data[key])
-        return "send" if "send" in self.data else "callback"
+        return next(kind for kind in ("send", "ask", "callback") if kind in self.data)
 
     @property
     def label(self) -> str:
@@ -142,13 +142,19 @@ def run(case: Case, folder: Path) -> None:
 def _result(case: Case, script: Script, folder: Path) -> Any:
     if "callback" in case.data:
         return _callback(case)
-    if "send" in case.data:
-        settings = settings_of(case)
-        sent = invoke.send_sms(case.manifest, settings, case.data["send"], script)
-        return {name: getattr(sent, name) for name in sent.__slots__}
     project = {"country": "GB", "locale": "en-GB", "timezone": "Europe/London"}
     project |= case.data.get("project", {})
-    context = FakeContext(folder, script, project, settings_of(case), _now(case))
+    settings = settings_of(case)
+    context = FakeContext(folder, script, project, settings, _now(case))
+    if "send" in case.data:
+        address = case.data.get("callback_url", "")
+        key = context.idempotency_key
+        sent = invoke.send_sms(case.manifest, settings, case.data["send"], script, callback_url=address, idempotency_key=key, context=context)  # fmt: skip
+        shown = {name: getattr(sent, name) for name in sent.__slots__}
+        return {**shown, "gateway_ids": list(sent.gateway_ids)}
+    if "ask" in case.data:
+        told = invoke.ask_status(case.manifest, settings, case.data["ask"], script, context=context)
+        return None if told is None else _shown(told)["report"]
     inputs = _stored(case.data.get("inputs", {}), case, context)
     trigger = CATALOGUE.trigger(case.data["trigger"]) if "trigger" in case.data else None
     if trigger is not None:
@@ -188,13 +194,17 @@ def _callback(case: Case) -> list[dict[str, Any]]:
     settings, request = settings_of(case), request_of(case)
     verify.check(case.manifest, settings, request, ADDRESS, to_ms(_now(case)))
     found = callbacks.read(case.manifest, settings, request)
-    status, _, _ = callbacks.reply(case.manifest)
+    status, kind, body = callbacks.reply(case.manifest, found)
     assert 200 <= status < 300
+    said = {"status": status, "content_type": kind, "body": body}
+    assert_fits(case.data.get("reply", {}), said, case.label)
     return [_shown(one) for one in found]
 
 
 def _shown(one: Report | Inbound | Ping) -> dict[str, Any]:
-    shown = dict(vars(one))
+    shown = asdict(one)
+    if isinstance(one, Inbound):
+        shown["media"] = list(shown["media"])
     at_ms = shown.pop("at_ms", None)
     shown["at"] = from_ms(at_ms).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms is not None else None
     return {type(one).__name__.lower(): shown}

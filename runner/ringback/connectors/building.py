@@ -11,12 +11,16 @@ from ringback.connectors.fieldpaths import Pick, parse_pick, parse_when
 from ringback.connectors.manifest import (
     Action,
     Callbacks,
+    Confirm,
     EffectBy,
     ErrorRow,
     Field,
     InboundSpec,
     Manifest,
+    MediaSpec,
     Origin,
+    PartSpec,
+    Price,
     Reply,
     ReportSpec,
     Request,
@@ -26,6 +30,7 @@ from ringback.connectors.manifest import (
 from ringback.problems import CODES
 
 _EFFECT_KEYS = ("by", "else", "repeatable_with")
+KINDS_OF_CALLBACK = ("report", "inbound", "ping")
 
 
 def build(data: Mapping[str, Any], folder: Path, file: str, origin: Origin) -> Manifest:
@@ -47,6 +52,7 @@ def build(data: Mapping[str, Any], folder: Path, file: str, origin: Origin) -> M
         folder=folder,
         file=file,
         origin=origin,
+        price=Price(**data["price"]) if data.get("price") else None,
     )
     for name, written in (data.get("actions") or {}).items():
         actions[name] = _action(manifest, name, written)
@@ -150,11 +156,18 @@ def _response(written: Mapping[str, Any]) -> Response:
         statuses=_statuses(written),
         segments=_pick(written, "segments"),
         cost=_pick(written, "cost"),
+        at=_pick(written, "at"),
+        error_code=_pick(written, "error_code"),
+        detail=_pick(written, "detail"),
         reason=_pick(written, "reason"),
         retry_after=_pick(written, "retry_after"),
         outputs={name: parse_pick(one) for name, one in written.get("outputs", {}).items()},
-        errors=tuple(_error_row(row) for row in written.get("errors", ())),
+        errors=_errors(written),
     )
+
+
+def _errors(written: Mapping[str, Any]) -> tuple[ErrorRow, ...]:
+    return tuple(_error_row(row) for row in written.get("errors", ()))
 
 
 def _error_row(written: Mapping[str, Any]) -> ErrorRow:
@@ -187,33 +200,54 @@ def _listed(written: Any) -> list[Any]:
 
 
 def _callbacks(written: Mapping[str, Any]) -> Callbacks:
+    reply = written.get("reply", {})
+    own = {key: value for key, value in reply.items() if key not in KINDS_OF_CALLBACK}
+    confirm = written.get("confirm")
     return Callbacks(
         verify=tuple(_listed(written["verify"])),
         report=tuple(_report(one) for one in _listed(written.get("report"))),
         inbound=tuple(_inbound(one) for one in _listed(written.get("inbound"))),
         ping=parse_when(written["ping"]) if written.get("ping") else None,
-        reply=Reply(**written.get("reply", {})),
+        reply=_reply(own),
         raw=written,
+        replies={
+            kind: _reply({**own, **reply[kind]}) for kind in KINDS_OF_CALLBACK if kind in reply
+        },
+        confirm=Confirm(parse_when(confirm["when"]), parse_pick(confirm["url"]))
+        if confirm
+        else None,
     )
+
+
+def _reply(written: Mapping[str, Any]) -> Reply:
+    if written.get("status") == 204:
+        return Reply(204, str(written.get("content_type", "")), "")
+    return Reply(**written)
 
 
 def _report(written: Mapping[str, Any]) -> ReportSpec:
     names = (
-        "each",
-        "id",
-        "reference",
-        "to",
-        "status",
-        "at",
-        "error_code",
-        "detail",
-        "refunded",
-        "key",
-    )
+        "each", "id", "reference", "to", "status", "at", "error_code", "detail", "refunded", "cost",
+        "segments", "sequence", "key",
+    )  # fmt: skip
     picks = {name: _pick(written, name) for name in names}
-    return ReportSpec(when=parse_when(written.get("when")), statuses=_statuses(written), **picks)
+    return ReportSpec(
+        when=parse_when(written.get("when")),
+        statuses=_statuses(written),
+        errors=_errors(written),
+        parts=written.get("parts", False),
+        **picks,
+    )
 
 
 def _inbound(written: Mapping[str, Any]) -> InboundSpec:
     picks = {name: _pick(written, name) for name in ("each", "id", "to", "text", "at", "key")}
-    return InboundSpec(when=parse_when(written.get("when")), sender=_pick(written, "from"), **picks)
+    media, parts = written.get("media"), written.get("parts")
+    return InboundSpec(
+        when=parse_when(written.get("when")),
+        sender=_pick(written, "from"),
+        media=MediaSpec(parse_pick(media["url"]), _pick(media, "content_type")) if media else None,
+        parts=PartSpec(**{name: parse_pick(one) for name, one in parts.items()}) if parts else None,
+        opt_out=parse_when(written["opt_out"]) if written.get("opt_out") else None,
+        **picks,
+    )

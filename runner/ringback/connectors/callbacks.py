@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
+import phonenumbers
+
 from ringback.connectors import timestamps
-from ringback.connectors.fieldpaths import Pick
+from ringback.connectors.fieldpaths import EVERY, FieldPath, Pick, When, as_list
+from ringback.connectors.fieldpaths import read as read_path
 from ringback.connectors.incoming import IncomingRequest, incoming, with_query
-from ringback.connectors.manifest import Callbacks, InboundSpec, Manifest, ReportSpec
+from ringback.connectors.manifest import Callbacks, InboundSpec, Manifest, ReportSpec, Response
 
 __all__ = [
-    "Inbound", "IncomingRequest", "Ping", "Report", "incoming", "read", "reply", "with_query",
+    "Inbound", "IncomingRequest", "Media", "Part", "Ping", "Report", "incoming", "read", "reply", "report_of",
+    "with_query",
 ]  # fmt: skip
 
 _TRUE = frozenset({"true", "1", "yes"})
@@ -24,7 +29,9 @@ _TRUE = frozenset({"true", "1", "yes"})
 class Report:
     """One delivery report. `status` is one of `manifest.STATUSES`, `raw_status` the gateway's own word.
 
-    `key` is the same for two copies of one report, and for no other report of this connection.
+    `key` is the same for two copies of one report, and for no other report of this connection. `code` is the
+    `Failure` code that the gateway's own `error_code` means, where its manifest says. `sequence` orders the
+    reports of one message where the gateway counts them. `per_part`: it speaks of one part of the message.
     """
 
     gateway_id: str | None
@@ -38,11 +45,41 @@ class Report:
     refunded: bool | None
     raw: Any
     key: str
+    code: str | None = None
+    cost: str | None = None
+    segments: int | None = None
+    sequence: int | None = None
+    per_part: bool = False
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether the gateway says that the recipient wants no texts."""
+        return self.code == "opted_out"
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file that came with a message: where it is to be fetched, and what the gateway says it is."""
+
+    url: str
+    content_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """That a text is part `number` (from 1) of `total`; parts of one `reference` belong together."""
+
+    reference: str
+    number: int
+    total: int
 
 
 @dataclass(frozen=True)
 class Inbound:
-    """One incoming message. `key` is the same for two copies of it."""
+    """One incoming message. `key` is the same for two copies of it.
+
+    `opt_out`: the gateway itself took it as an opt-out. `part`: it is a piece of a longer text.
+    """
 
     message_id: str | None
     number_from: str
@@ -51,14 +88,21 @@ class Inbound:
     at_ms: int | None
     raw: Any
     key: str
+    media: tuple[Media, ...] = ()
+    opt_out: bool = False
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
 class Ping:
-    """A callback that says nothing of a message; `known` when the manifest names it, else it fits no shape."""
+    """A callback that says nothing of a message; `known` when the manifest names it, else it fits no shape.
+
+    `confirm` is the address by which a handshake is confirmed (`invoke.confirm`).
+    """
 
     raw: Any
     known: bool = True
+    confirm: str | None = None
 
 
 def read(
@@ -76,64 +120,130 @@ def read(
         return [Ping(_raw(sources), known=False)]
     if callbacks.ping is not None and callbacks.ping.holds(sources):
         return [Ping(_raw(sources))]
+    if callbacks.confirm is not None and callbacks.confirm.when.holds(sources):
+        address = _text(callbacks.confirm.url, sources)
+        return [Ping(_raw(sources), known=address is not None, confirm=address)]
     return _messages(callbacks, sources) or [Ping(_raw(sources), known=False)]
 
 
 def _messages(callbacks: Callbacks, sources: Mapping[str, Any]) -> list[Report | Inbound | Ping]:
-    for report in callbacks.report:
-        found = [_report(report, one) for one in _entries(report.when, report.each, sources)]
-        if found:
-            return list(found)
-    for inbound in callbacks.inbound:
-        texts = [_inbound(inbound, one) for one in _entries(inbound.when, inbound.each, sources)]
-        if texts:
-            return list(texts)
-    return []
+    """Every entry of the request, each read by the first shape that fits it."""
+    found: list[Report | Inbound | Ping] = []
+    read_already: set[object] = set()
+    shapes: tuple[ReportSpec | InboundSpec, ...] = (*callbacks.report, *callbacks.inbound)
+    for spec in shapes:
+        if spec.each is None and found:
+            continue
+        for place, entry in _entries(spec.when, spec.each, sources):
+            if place not in read_already:
+                read_already.add(place)
+                if isinstance(spec, ReportSpec):
+                    found.append(_report(spec, entry))
+                else:
+                    found.append(_inbound(spec, entry))
+        if spec.each is None and found:
+            break
+    return found
 
 
-def reply(manifest: Manifest) -> tuple[int, str, str]:
-    """Status, content type and body of the answer to a callback that is kept."""
+def reply(
+    manifest: Manifest, found: Sequence[Report | Inbound | Ping] = ()
+) -> tuple[int, str, str]:
+    """Status, content type and body of the answer to a callback that is kept, by what was `found` in it."""
     if manifest.callbacks is None:
         return 200, "application/json", "{}"
-    said = manifest.callbacks.reply
+    kinds = [type(one).__name__.lower() for one in found]
+    kind = next((one for one in ("inbound", "report", "ping") if one in kinds), "")
+    said = manifest.callbacks.replies.get(kind, manifest.callbacks.reply)
     return said.status, said.content_type, said.body
 
 
 def _entries(
-    when: Any, each: Pick | None, sources: Mapping[str, Any]
-) -> Iterator[Mapping[str, Any]]:
+    when: When, each: Pick | None, sources: Mapping[str, Any]
+) -> Iterator[tuple[object, Mapping[str, Any]]]:
+    """What one shape may read, each with its place: the whole request, or the entries of its list."""
     if each is None:
         if when.holds(sources):
-            yield sources
+            yield None, sources
         return
-    listed = each.read(sources)
-    for item in listed if isinstance(listed, list) else []:
-        inner = {**sources, "item": item}
+    for number, (outer, item) in enumerate(_listed(each, sources)):
+        inner = {**sources, "item": item, "outer": outer}
         if when.holds(inner):
-            yield inner
+            yield (each.paths, number), inner
+
+
+def _listed(each: Pick, sources: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    for path in each.paths:
+        if EVERY not in path.parts:
+            listed = [(None, item) for item in as_list(read_path(path, sources))]
+        else:
+            cut = len(path.parts) - 1 - path.parts[::-1].index(EVERY)
+            around = FieldPath("", path.source, path.parts[: cut + 1])
+            inside = FieldPath("", "item", path.parts[cut + 1 :])
+            listed = [
+                (outer, item)
+                for outer in as_list(read_path(around, sources))
+                for item in as_list(read_path(inside, {"item": outer}))
+            ]
+        if listed:
+            yield from listed
+            return
 
 
 def _report(spec: ReportSpec, sources: Mapping[str, Any]) -> Report:
     raw_status = _text(spec.status, sources) or ""
     gateway_id = _text(spec.id, sources)
     reference = _text(spec.reference, sources)
+    number = _number(spec.to, sources)
     refunded = _flag(spec.refunded, sources)
     raw = _raw(sources)
     own = _text(spec.key, sources)
     named = gateway_id or reference
-    parts = [own] if own else [named, raw_status.casefold(), refunded] if named else [raw]
+    parts = [named, raw_status.casefold(), refunded] if named else [raw]
+    if spec.each is not None or spec.parts:
+        # A batch's id is shared by its numbers, a message's by its parts, which end at their own times.
+        parts += [number, _text(spec.at, sources)]
+    row = next((row for row in spec.errors if row.when.holds(sources)), None)
     return Report(
         gateway_id=gateway_id,
         reference=reference,
         status=spec.statuses.get(raw_status.casefold(), "unknown"),
         raw_status=raw_status,
-        number=_number(spec.to, sources),
+        number=number,
         at_ms=_moment(spec.at, sources),
         error_code=_text(spec.error_code, sources),
-        detail=_text(spec.detail, sources),
+        detail=_text(spec.detail, sources) or (row.message or None if row else None),
         refunded=refunded,
         raw=raw,
-        key=_key("report", parts),
+        key=_key("report", [own] if own else parts),
+        code=row.code if row else None,
+        cost=_text(spec.cost, sources),
+        segments=_whole(spec.segments, sources),
+        sequence=_whole(spec.sequence, sources),
+        per_part=spec.parts,
+    )
+
+
+def report_of(response: Response, sources: Mapping[str, Any], gateway_id: str | None) -> Report:
+    """What the answer to a question (`sms.status`) says; `sources` are the answer's."""
+    raw_status = _text(response.status, sources) or ""
+    named = _text(response.id, sources) or gateway_id
+    row = next((row for row in response.errors if not row.http and row.when.holds(sources)), None)
+    return Report(
+        gateway_id=named,
+        reference=None,
+        status=response.statuses.get(raw_status.casefold(), "unknown"),
+        raw_status=raw_status,
+        number=None,
+        at_ms=_moment(response.at, sources),
+        error_code=_text(response.error_code, sources),
+        detail=_text(response.detail, sources),
+        refunded=None,
+        raw=sources["body"],
+        key=_key("report", [named, raw_status.casefold(), None]),
+        code=row.code if row else None,
+        cost=_text(response.cost, sources),
+        segments=_whole(response.segments, sources),
     )
 
 
@@ -144,6 +254,8 @@ def _inbound(spec: InboundSpec, sources: Mapping[str, Any]) -> Inbound:
     message_id = _text(spec.id, sources)
     at_ms = _moment(spec.at, sources)
     own = _text(spec.key, sources) or message_id
+    media = _media(spec, sources)
+    seen = [number_from, number_to, at_ms, text, *(one.url for one in media)]
     return Inbound(
         message_id=message_id,
         number_from=number_from,
@@ -151,8 +263,30 @@ def _inbound(spec: InboundSpec, sources: Mapping[str, Any]) -> Inbound:
         text="" if text is None else str(text),
         at_ms=at_ms,
         raw=_raw(sources),
-        key=_key("inbound", [own] if own else [number_from, number_to, at_ms, text]),
+        key=_key("inbound", [own] if own else seen),
+        media=media,
+        opt_out=spec.opt_out is not None and spec.opt_out.holds(sources),
+        part=_part(spec, sources),
     )
+
+
+def _media(spec: InboundSpec, sources: Mapping[str, Any]) -> tuple[Media, ...]:
+    if spec.media is None:
+        return ()
+    urls = as_list(spec.media.url.read(sources))
+    kinds = as_list(spec.media.content_type.read(sources) if spec.media.content_type else None)
+    pairs = zip_longest(urls, kinds[: len(urls)])
+    return tuple(Media(str(url), str(kind) if kind else None) for url, kind in pairs)
+
+
+def _part(spec: InboundSpec, sources: Mapping[str, Any]) -> Part | None:
+    if spec.parts is None:
+        return None
+    reference = _text(spec.parts.reference, sources)
+    number, total = _whole(spec.parts.number, sources), _whole(spec.parts.total, sources)
+    if reference is None or number is None or total is None or total < 2:
+        return None
+    return Part(reference, number, total)
 
 
 def _key(kind: str, parts: list[Any]) -> str:
@@ -177,11 +311,31 @@ def _text(pick: Pick | None, sources: Mapping[str, Any]) -> str | None:
 
 def _number(pick: Pick | None, sources: Mapping[str, Any]) -> str | None:
     value = pick.read(sources) if pick else None
-    if value is None:
+    if pick is None or value is None:
         return None
-    text = str(value)
+    text = str(as_list(value)[0])
+    number = text.strip()
     # A raw plus in a form or a query reads as a space.
-    return "+" + text.strip() if text[:1] == " " and text.strip().isdigit() else text.strip()
+    if text[:1] == " " and number.isdigit():
+        return f"+{number}"
+    return _with_plus(number) if pick.format == "digits" else number
+
+
+def _with_plus(number: str) -> str:
+    """International digits in E.164; what cannot be such a number (short codes, names) as it is."""
+    if not number.isdigit():
+        return number
+    full = f"+{number.removeprefix('00')}"
+    try:
+        possible = phonenumbers.is_possible_number(phonenumbers.parse(full))
+    except phonenumbers.NumberParseException:
+        return number
+    return full if possible else number
+
+
+def _whole(pick: Pick | None, sources: Mapping[str, Any]) -> int | None:
+    text = _text(pick, sources)
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _flag(pick: Pick | None, sources: Mapping[str, Any]) -> bool | None:

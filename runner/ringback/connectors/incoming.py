@@ -43,11 +43,13 @@ class IncomingRequest:
         elif kind.endswith("json") or text.lstrip()[:1] in ("{", "["):
             body = _json(text) if text.strip() else {}
         elif kind.endswith("xml"):
-            body = _xml(self.body)
+            body = xml_data(self.body)
+        query = first_of_each(self.query)
         return {
             "body": body,
             "form": form,
-            "query": first_of_each(self.query),
+            "query": query,
+            "params": {**query, **body} if isinstance(body, dict) else query,
             "headers": self.headers,
             "text": text,
         }
@@ -89,7 +91,8 @@ _PARSER = etree.XMLParser(
 )
 
 
-def _xml(body: bytes) -> Any:
+def xml_data(body: bytes) -> Any:
+    """XML as names, lists and texts. Raises `Failure("invalid_input")`; document types are not read."""
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise Failure("invalid_input", "The body is XML with a document type, which is not read.")
     try:

@@ -10,16 +10,23 @@ from urllib.parse import quote, urlencode
 
 from ringback import sdk
 from ringback.connectors import loading, request, response, values, verify
+from ringback.connectors.callbacks import Report, with_query
+from ringback.connectors.fieldpaths import as_list
 from ringback.connectors.manifest import STATUSES, Action, Manifest
 from ringback.connectors.response import SendResult
-from ringback.connectors.transport import Call, Sender
+from ringback.connectors.transport import Answer, Call, Sender
 from ringback.masks import Masks
 from ringback.problems import Failure
 
-__all__ = ["MAX_REDIRECTS", "SendResult", "call_out", "perform", "send_sms"]
+__all__ = [
+    "MAX_REDIRECTS", "SendResult", "ask_status", "call_out", "confirm", "perform", "send_sms",
+]  # fmt: skip
 
 MAX_REDIRECTS = 5
 SEND = "sms.send"
+STATUS = "sms.status"
+OWN_ID = "message"
+"""The query parameter of a callback address that carries our own id of the message."""
 
 
 def perform(
@@ -47,7 +54,8 @@ def _by_request(
         "message": request.message_scope(inputs),
         "context": {"idempotency_key": context.idempotency_key},
     }
-    answer = transport.send(request.build(action.request, scope))
+    call = request.signed(request.build(action.request, scope), action, context)
+    answer = transport.send(call)
     return response.outputs(action.response, answer, action.connector.name)
 
 
@@ -84,16 +92,80 @@ def send_sms(
             "settings": complete,
             "message": request.message_scope(message),
             "context": {"idempotency_key": idempotency_key},
-            "callback_url": verify.with_token(manifest, complete, callback_url)
-            if callback_url
-            else "",
+            "callback_url": _callback_url(manifest, complete, message, callback_url),
         }
-        assert action.request is not None
+        answer = _answered(action, scope, context, transport)
         assert action.response is not None
-        answer = transport.send(request.build(action.request, scope))
         return response.sent(action.response, answer, manifest.name)
     except Failure as failed:
         raise _masked(failed, manifest, complete) from failed.__cause__
+
+
+def ask_status(
+    manifest: Manifest,
+    settings: Mapping[str, Any],
+    message: Mapping[str, Any],
+    transport: Sender,
+    *,
+    context: sdk.Context | None = None,
+) -> Report | None:
+    """Ask a gateway what became of a message (`gateway_id`, and `id`, `to` where they are known).
+
+    None where the gateway cannot be asked, or not about this message since it gave no id. Raises `Failure` as
+    `send_sms` does; nothing was changed by a question.
+    """
+    action = manifest.implementing(STATUS)
+    gateway_id = message.get("gateway_id")
+    if action is None or action.request is None or not gateway_id:
+        return None
+    complete = values.with_defaults(manifest.settings, settings)
+    scope = {"settings": complete, "message": request.message_scope(message), "context": {}}
+    try:
+        answer = _answered(action, scope, context, transport)
+        assert action.response is not None
+        return response.status(action.response, answer, manifest.name, str(gateway_id))
+    except Failure as failed:
+        raise _masked(failed, manifest, complete) from failed.__cause__
+
+
+def _answered(
+    action: Action, scope: Mapping[str, Any], context: sdk.Context | None, transport: Sender
+) -> Answer:
+    assert action.request is not None
+    return transport.send(request.signed(request.build(action.request, scope), action, context))
+
+
+def _callback_url(
+    manifest: Manifest, settings: Mapping[str, Any], message: Mapping[str, Any], address: str
+) -> str:
+    """The address with its token, and with our own id where the manifest's reports read it from there."""
+    if not address:
+        return ""
+    full = verify.with_token(manifest, settings, address)
+    own = message.get("id") or message.get("reference")
+    return with_query(full, **{OWN_ID: str(own)}) if own and _tells_own_id(manifest) else full
+
+
+def _tells_own_id(manifest: Manifest) -> bool:
+    return any(
+        path.source in ("query", "params") and path.parts == (OWN_ID,)
+        for spec in (manifest.callbacks.report if manifest.callbacks else ())
+        for path in (spec.reference.paths if spec.reference else ())
+    )
+
+
+def confirm(url: str, transport: Sender) -> None:
+    """Confirm a handshake: one guarded GET to an address that a verified callback named.
+
+    Raises `Failure` of the transport, or `refused` where the answer is not 2xx.
+    """
+    reply = call_out(transport, "GET", url, allow_redirects=False)
+    if not 200 <= reply.status < 300:
+        raise Failure(
+            "server_error" if reply.status >= 500 else "refused",
+            f"The address that the gateway named to confirm ours answered {reply.status}.",
+            "Ask the gateway to send its confirmation once more.",
+        )
 
 
 def _sent_by_python(
@@ -103,12 +175,14 @@ def _sent_by_python(
         raise Failure("internal", f"{action.full} is Python and was given no context.")
     said = _checked(action, loading.function(action)(dict(message), context))
     status = str(said.get("status") or "accepted")
+    ids = tuple(str(one) for one in as_list(said.get("id")))
     return SendResult(
-        gateway_id=None if said.get("id") is None else str(said["id"]),
+        gateway_id=ids[0] if ids else None,
         status=status if status in STATUSES else "unknown",
         raw=said,
         cost=None if said.get("cost") is None else str(said["cost"]),
         segments=said.get("segments"),
+        gateway_ids=ids,
     )
 
 

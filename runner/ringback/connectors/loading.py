@@ -26,18 +26,23 @@ def function(action: Action) -> Callable[..., dict[str, Any]]:
     """
     if action.python is None:
         raise Failure("internal", f"{action.full} is not an action in Python.")
-    file = f"{action.connector.id}/{action.python}.py"
+    return named(action.connector, action.python)
+
+
+def named(connector: Manifest, name: str) -> Callable[..., dict[str, Any]]:
+    """The function `<name>` of a connector's file `<name>.py`. Raises `Failure("internal")` as `function` does."""
+    file = f"{connector.id}/{name}.py"
     with _lock:
-        package = _package(action.connector)
+        package = _package(connector)
         try:
-            module = importlib.import_module(f"{package}.{action.python}")
+            module = importlib.import_module(f"{package}.{name}")
         except Exception as error:
             raise Failure(
                 "internal", f"{file} cannot be loaded: {type(error).__name__}: {error}."
             ) from error
-    found = getattr(module, action.python, None)
+    found = getattr(module, name, None)
     if not callable(found):
-        raise Failure("internal", f"{file} has no function {action.python}(inputs, context).")
+        raise Failure("internal", f"{file} has no function {name} for this.")
     known: Callable[..., dict[str, Any]] = found
     return known
 

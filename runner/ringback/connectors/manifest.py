@@ -57,7 +57,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A declarative HTTP request; every text may hold plain references. At most one body is set."""
+    """A declarative HTTP request; every text may hold plain references. At most one body is set.
+
+    `auth` has one key: `bearer`, `basic`, `header`, or `python`, which names the file that signs.
+    """
 
     method: str
     url: str
@@ -83,7 +86,10 @@ class ErrorRow:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """How an answer is read. `ok` holds besides a 2xx status; `reason` is where the other side says why."""
+    """How an answer is read. `ok` holds besides a 2xx status; `reason` is where the other side says why.
+
+    `at`, `error_code` and `detail` are for answers that say what became of a message (`sms.status`).
+    """
 
     ok: When = ALWAYS
     id: Pick | None = None
@@ -91,6 +97,9 @@ class Response:
     statuses: Mapping[str, str] = field(default_factory=dict)
     segments: Pick | None = None
     cost: Pick | None = None
+    at: Pick | None = None
+    error_code: Pick | None = None
+    detail: Pick | None = None
     reason: Pick | None = None
     retry_after: Pick | None = None
     outputs: Mapping[str, Pick] = field(default_factory=dict)
@@ -99,7 +108,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
-    """One shape of a delivery report. `each` names a list of which every entry is one report (`item.…`)."""
+    """One shape of a delivery report. `each` names a list of which every entry is one report (`item.…`).
+
+    `errors` says what the gateway's error codes mean; `parts`: each part of a long message is reported by itself.
+    """
 
     when: When
     each: Pick | None
@@ -112,12 +124,34 @@ class ReportSpec:
     error_code: Pick | None
     detail: Pick | None
     refunded: Pick | None
+    cost: Pick | None
+    segments: Pick | None
+    sequence: Pick | None
     key: Pick | None
+    errors: tuple[ErrorRow, ...] = ()
+    parts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSpec:
+    """Where the files of an incoming message are named: their addresses and what each is said to be."""
+
+    url: Pick
+    content_type: Pick | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    """How the parts of a long message that come in one by one say that they belong together."""
+
+    reference: Pick
+    number: Pick
+    total: Pick
 
 
 @dataclass(frozen=True, slots=True)
 class InboundSpec:
-    """One shape of an incoming message."""
+    """One shape of an incoming message. `opt_out` holds where the gateway itself took it as one."""
 
     when: When
     each: Pick | None
@@ -127,6 +161,17 @@ class InboundSpec:
     text: Pick | None
     at: Pick | None
     key: Pick | None
+    media: MediaSpec | None = None
+    parts: PartSpec | None = None
+    opt_out: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """A handshake: when a callback is one, and the address by which it is confirmed."""
+
+    when: When
+    url: Pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +185,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """How callbacks are verified and read. `raw` is the block as written: the rehearsal plays it backwards."""
+    """How callbacks are verified, read and answered. `raw` is the block as written: the rehearsal plays it backwards.
+
+    `replies` is by kind (`report`, `inbound`, `ping`), where one differs from `reply`.
+    """
 
     verify: tuple[Mapping[str, Any], ...]
     report: tuple[ReportSpec, ...]
@@ -148,6 +196,8 @@ class Callbacks:
     ping: When | None
     reply: Reply
     raw: Mapping[str, Any]
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+    confirm: Confirm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +266,14 @@ class Trigger:
     outputs_from: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """How a gateway charges: `per` is `segment`, `message` or `unknown`."""
+
+    per: str
+    note: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """One connector. `file` is the manifest's path as shown to people, `origin` where it came from."""
@@ -234,6 +292,7 @@ class Manifest:
     folder: Path
     file: str
     origin: Origin = "built-in"
+    price: Price | None = None
 
     def implementing(self, role: str) -> Action | None:
         """The connector's action of a role (`sms.send`), if it has one."""

@@ -21,7 +21,10 @@ from ringback.problems import Problem
 
 Place = tuple[str | int, ...]
 
-MESSAGE_FIELDS = ("id", "to", "to_digits", "text", "sender", "reference")
+MESSAGE_FIELDS = (
+    "id", "to", "to_digits", "to_national", "text", "coding", "unicode", "sender", "sender_digits", "reference",
+    "gateway_id",
+)  # fmt: skip
 """What a gateway's request may read of a message; `to` has the plus, `to_digits` has not."""
 
 
@@ -120,10 +123,9 @@ def _meaning_problems(
     if manifest.id != manifest.folder.name:
         message = f"The id `{manifest.id}` is not the folder's name, `{manifest.folder.name}`."
         found.append(document.problem("manifest", message, "Rename one of them.", ("id",)))
-    for action in manifest.actions.values():
-        if action.python and not (manifest.folder / f"{action.python}.py").is_file():
-            message = f"{action.python}.py is not in the connector's folder."
-            place = ("actions", action.name, "python")
+    for place, file in _files(manifest):
+        if not (manifest.folder / file).is_file():
+            message = f"{file} is not in the connector's folder."
             found.append(document.problem("manifest", message, "Add the file.", place))
     settings = {f"settings.{name}" for name in manifest.settings}
     sent = settings | {"callback_url", "context.idempotency_key"}
@@ -132,8 +134,22 @@ def _meaning_problems(
         known |= {f"inputs.{field}" for field in action.inputs}
         request = data["actions"][name].get("request")
         found += _reference_problems(request, ("actions", name, "request"), known, document)
+    steps = data.get("setup")
+    found += _reference_problems(steps, ("setup",), {"callback_url"}, document)
     verify = (data.get("callbacks") or {}).get("verify")
     return found + _reference_problems(verify, ("callbacks", "verify"), settings, document)
+
+
+def _files(manifest: Manifest) -> Iterator[tuple[Place, str]]:
+    """Every file that the manifest names, with the place where it does."""
+    if manifest.icon:
+        yield ("icon",), manifest.icon
+    for action in manifest.actions.values():
+        place = ("actions", action.name)
+        if action.python:
+            yield (*place, "python"), f"{action.python}.py"
+        if action.request is not None and "python" in action.request.auth:
+            yield (*place, "request", "auth", "python"), f"{action.request.auth['python']}.py"
 
 
 def _reference_problems(

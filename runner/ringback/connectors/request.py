@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
-from ringback.connectors import references
-from ringback.connectors.manifest import Request
+import phonenumbers
+
+from ringback import sdk
+from ringback.connectors import loading, references
+from ringback.connectors.manifest import Action, Request
 from ringback.connectors.transport import Call
 from ringback.problems import Failure
 
@@ -32,9 +36,7 @@ def build(request: Request, scope: Mapping[str, Any]) -> Call:
     kind, body = _body(request, scope)
     if kind:
         headers.setdefault("Content-Type", kind)
-    for name, value in headers.items():
-        if not (name + value).isprintable():
-            raise Failure("invalid_input", f"The header {name} would hold more than one line.")
+    _check_headers(headers)
     return Call(
         request.method,
         url,
@@ -45,9 +47,58 @@ def build(request: Request, scope: Mapping[str, Any]) -> Call:
     )
 
 
-def message_scope(message: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request reads as `message.…`: the message, and its number without the plus as `to_digits`."""
-    return {**message, "to_digits": str(message.get("to") or "").removeprefix("+")}
+class _Message(dict[str, Any]):
+    """A message as requests read it; what costs time is made when it is asked for."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name == "to_national":
+            return national(str(super().get("to") or ""))
+        return super().get(name, default)
+
+
+def message_scope(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a request reads as `message.…`: the message, its numbers in other forms, and how its text is coded."""
+    wide = message.get("encoding") == "UCS-2"
+    return _Message(
+        message,
+        to_digits=str(message.get("to") or "").removeprefix("+"),
+        sender_digits=str(message.get("sender") or "").removeprefix("+"),
+        coding=2 if wide else 0,
+        unicode="unicode" if wide else "text",
+    )
+
+
+def national(number: str) -> str:
+    """A number as it is dialled at home, digits only; what is no E.164 number as it is."""
+    try:
+        read = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    said = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(filter(str.isdigit, said))
+
+
+def signed(call: Call, action: Action, context: sdk.Context | None) -> Call:
+    """The call with the headers of the connector's own file, where `auth` names one (`python: sign`).
+
+    Raises `Failure("internal")` where there is no context to run it in.
+    """
+    name = action.request.auth.get("python") if action.request else None
+    if name is None:
+        return call
+    if context is None:
+        raise Failure("internal", f"{action.full} signs in Python and was given no context.")
+    said = {"method": call.method, "url": call.url, "headers": dict(call.headers)}
+    given = loading.named(action.connector, name)({**said, "body": call.body or b""}, context)
+    headers = {**call.headers, **{name: str(value) for name, value in given.items()}}
+    _check_headers(headers)
+    return replace(call, headers=headers)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not (name + value).isprintable():
+            raise Failure("invalid_input", f"The header {name} would hold more than one line.")
 
 
 def _url(url: str, scope: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ringback.connectors.fieldpaths import Pick
+from ringback.connectors.callbacks import Report, report_of
+from ringback.connectors.fieldpaths import Pick, as_list
+from ringback.connectors.incoming import xml_data
 from ringback.connectors.manifest import ErrorRow, Response
 from ringback.connectors.transport import Answer
 from ringback.problems import Failure
@@ -37,21 +39,28 @@ _LONGEST_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """A message that a gateway took. `status` is one of `manifest.STATUSES`; `raw` is the whole answer."""
+    """A message that a gateway took. `status` is one of `manifest.STATUSES`; `raw` is the whole answer.
+
+    `gateway_ids` are all its ids, one for each part where the gateway names parts; `gateway_id` is the first.
+    """
 
     gateway_id: str | None
     status: str
     raw: Any
     cost: str | None = None
     segments: int | None = None
+    gateway_ids: tuple[str, ...] = ()
 
 
 def sources_of(answer: Answer) -> dict[str, Any]:
-    """What paths read from in an answer: `status`, `headers`, `text`, and `body` where it is JSON."""
+    """What paths read from in an answer: `status`, `headers`, `text`, and `body` where it is JSON or XML."""
     text = answer.body.decode("utf-8", "replace")
+    body: Any = text
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        kind = answer.headers.get("content-type", "")
+        is_xml = "xml" in kind or text.startswith("<?xml")
+        body = xml_data(answer.body) if is_xml else json.loads(text)
+    except (Failure, ValueError, RecursionError):
         body = text
     return {"status": answer.status, "headers": answer.headers, "text": text, "body": body}
 
@@ -59,16 +68,17 @@ def sources_of(answer: Answer) -> dict[str, Any]:
 def sent(response: Response, answer: Answer, name: str) -> SendResult:
     """What a gateway answered to a send. Raises the `Failure` of the error table where it did not take it."""
     sources = _held(response, answer, name)
-    status = _read(response.status, sources)
-    known = response.statuses.get(str(status).strip().casefold(), "unknown")
-    gateway_id = _read(response.id, sources)
+    word = _read(response.status, sources)
+    known = response.statuses.get(str(word).strip().casefold(), "unknown")
+    ids = tuple(str(one) for one in as_list(_read(response.id, sources)))
     cost = _read(response.cost, sources)
     return SendResult(
-        gateway_id=None if gateway_id is None else str(gateway_id),
-        status="accepted" if status is None else known,
+        gateway_id=ids[0] if ids else None,
+        status="accepted" if word is None else known,
         raw=sources["body"],
         cost=None if cost is None else str(cost),
         segments=_whole(_read(response.segments, sources)),
+        gateway_ids=ids,
     )
 
 
@@ -76,6 +86,11 @@ def outputs(response: Response, answer: Answer, name: str) -> dict[str, Any]:
     """The outputs of any other action; one that is not in the answer is None. Raises `Failure` as `sent` does."""
     sources = _held(response, answer, name)
     return {key: pick.read(sources) for key, pick in response.outputs.items()}
+
+
+def status(response: Response, answer: Answer, name: str, gateway_id: str | None) -> Report:
+    """What a gateway answered to a question after a message. Raises `Failure` as `sent` does."""
+    return report_of(response, _held(response, answer, name), gateway_id)
 
 
 def _held(response: Response, answer: Answer, name: str) -> dict[str, Any]:
