@@ -127,7 +127,7 @@ def _value(finds: list[Find], asked: Field, place: Setting, reading: Reading) ->
             for other in read[1:]
             if best.find.score - other.find.score <= NEAR
             and other.find.origin != best.find.origin
-            and other.value != best.value
+            and not _same(other.value, best.value)
         ),
         None,
     )
@@ -138,6 +138,13 @@ def _value(finds: list[Find], asked: Field, place: Setting, reading: Reading) ->
         _missing(asked, "ambiguous", message, reading)
         return
     reading.values[asked.name] = best.value
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values say the same; in texts, case and spacing say nothing."""
+    if isinstance(one, str) and isinstance(other, str):
+        return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+    return bool(one == other)
 
 
 def _nothing(

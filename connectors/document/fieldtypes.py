@@ -212,6 +212,9 @@ def _checkbox(written: Written, _: Field, __: Setting) -> tuple[Any, str]:
     if chosen and len(ticked) != 1:
         raise ValueError("has no box ticked" if not ticked else "has more than one box ticked")
     word = fold(ticked[0] if ticked else written.text).rstrip(".!,")
+    said = set(re.findall(r"\w+", word))
+    if said & YES and said & NO:
+        raise ValueError("says both yes and no")
     if word in YES or re.match(r"(?:yes|i agree)\b", word):
         return True, ""
     if word in NO or re.match(r"no\b", word):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .content import Content, Control, Line
-from .labels import START, STOP, TICK, clean, fold, pattern, squash
+from .labels import START, STOP, TICK, clean, fold, opening, pattern, squash
 from .neighbours import neighbours
 from .scan import Find, Scan, Spot, is_ticked
 
@@ -41,7 +41,35 @@ def find(content: Content, wanted: Mapping[str, Sequence[str]]) -> dict[str, lis
                 found.score -= SIDE
             for name in fields.get(spot.label, ()):
                 finds[name].append(found)
+    _sentences(scan, fields, finds)
     return finds
+
+
+def _sentences(
+    scan: Scan, fields: Mapping[str, Sequence[str]], finds: dict[str, list[Find]]
+) -> None:
+    """A tick box before a sentence that a label opens: "☒ I agree to receive texts about my classes"."""
+    opens = opening(fields)
+    for index, line in enumerate(scan.content.lines if opens is not None else ()):
+        match = opens.match(scan.line(index)[0]) if opens is not None else None
+        if match is None:
+            continue
+        state = is_ticked(match[1])
+        shown = scan.written(index, match.start(2), match.end(2))
+        origin = index * 100_000 + match.start(2)
+        made = Find(
+            "☒" if state else "☐",
+            "tick before the label",
+            line.where,
+            shown,
+            0.88,
+            origin,
+            None,
+            state,
+        )
+        for name in fields.get(fold(match[2]), ()):
+            if not any(one.origin == origin for one in finds[name]):
+                finds[name].append(made)
 
 
 _BY_NAME: tuple[tuple[str, float, Callable[[Control], str]], ...] = (
@@ -178,6 +206,8 @@ def _end_of_value(scan: Scan, spot: Spot) -> int:
             break
         before = folded[max(0, found.start() - 3) : found.start()]
         named = bool(found["colon"] or found["blank"])
+        if found.start() == start and not spot.match["colon"]:
+            named = True
         parted = before.endswith(("  ", "\t", "__", "...", "…", "; ", "| "))
         if (named and before[-1:].isspace()) or (parted and found.start() > start):
             ends.append(found.start())

@@ -77,7 +77,7 @@ START = re.compile(rf"(?:^|\t|\s\s+|[;|]|__+|\.\.\.+|…|{TICK})\s*{_NUMBER}")
 """Where a label may begin. Anywhere else "Parent name" would answer to "name"."""
 
 AFTER = (
-    r"(?P<extra>\s*(?:\*|\([^()\n]{1,60}\))*)\??\s*"
+    r"(?P<extra>\s*(?:[*#]|\([^()\n]{1,60}\)|/\s?[^\W\d_]{2,20}\s?)*)[?.]?\s*"
     rf"(?:(?P<colon>:)|(?P<blank>__+|\.\.\.+|…)|(?P<tick>{TICK})|(?P<gap>(?<=\s)\s+|(?<=\t)|\t)|(?P<dash>(?<=\s)[-=]+\s)|(?P<alone>$))"
 )
 """What must follow a label for it to be one."""
@@ -119,6 +119,17 @@ def pattern(labels: Iterable[str]) -> re.Pattern[str] | None:
         return None
     words = "|".join(re.escape(label).replace(r"\ ", r"\s{1,3}") for label in folded)
     return re.compile(rf"(?P<label>{words}){AFTER}")
+
+
+def opening(labels: Iterable[str]) -> re.Pattern[str] | None:
+    """An expression for labels of three words and more, which may open a longer sentence beside a tick box."""
+    folded = sorted(
+        {one for label in labels if len((one := fold(label)).split()) > 2}, key=len, reverse=True
+    )
+    if not folded:
+        return None
+    words = "|".join(re.escape(label).replace(r"\ ", r"\s{1,3}") for label in folded)
+    return re.compile(rf"\s*({TICK})\s*({words})(?!\w)")
 
 
 def nearest(wanted: Iterable[str], there: Iterable[str], most: int = 8) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from .content import Cell, Content, Control, Line
+from .grids import is_grid
 from .labels import TICK, clean, fold_map, looks_like_label
 from .scan import Find, Scan, Spot, is_ticked
 
 MAX_BELOW = 300
+MAX_ROWS = 50
 
 
 def neighbours(scan: Scan, spot: Spot, line: Line) -> list[Find]:
@@ -58,8 +60,10 @@ def _cells(scan: Scan, spot: Spot, cell: Cell) -> list[Find]:
     right = row[cell.index + 1] if cell.index + 1 < len(row) else None
     left = row[cell.index - 1] if cell.index else None
     below = content.at(table, cell.row + 1, cell.column)
-    if cell.row in table.heads:
+    if cell.row in table.heads or _column_head(content, cell):
         right = None
+    if right is not None and _spacer(content, right):
+        right = row[right.index + 1] if right.index + 1 < len(row) else None
     where = f"{table.where}, row {cell.row + 1}"
 
     def made(text: str, how: str, score: float, of: Cell) -> Find:
@@ -92,6 +96,21 @@ def _cells(scan: Scan, spot: Spot, cell: Cell) -> list[Find]:
     if below is not None and not below.continued and not scan.is_label(content.cell_text(below)):
         finds.append(made(clean(content.cell_text(below)), "cell below", 0.8, below))
     return finds or [Find("", "same line", where, spot.shown, 0.85, spot.origin)]
+
+
+def _column_head(content: Content, cell: Cell) -> bool:
+    """A cell of a first row that names columns. An even number of cells may as well be labels and values in turn."""
+    return cell.row == 0 and len(cell.table.rows[0]) % 2 == 1 and is_grid(content, cell.table)
+
+
+def _spacer(content: Content, cell: Cell) -> bool:
+    """A cell that only parts label and value: a colon, or one of a column that is empty all the way down."""
+    text = content.cell_text(cell).strip()
+    if text:
+        return text in {":", "：", "-", "–"}
+    rows = range(min(len(cell.table.rows), MAX_ROWS))
+    column = [content.at(cell.table, row, cell.column) for row in rows]
+    return len(column) > 1 and not any(one is not None and content.cell_text(one) for one in column)
 
 
 def _heads(scan: Scan, cell: Cell, right: Cell, text: str) -> bool:

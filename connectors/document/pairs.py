@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from .content import Content, Table
 from .finder import find
+from .grids import MAX_LENGTH, is_grid
 from .labels import GENERIC, START, TICK, fold, fold_map
 from .scan import Find
 
 MAX_LABELS = 400
-MAX_LENGTH = 60
 
 
 def labels(content: Content) -> list[str]:
@@ -81,44 +81,6 @@ def form_labels(content: Content, table: Table) -> list[str]:
             elif re.fullmatch(TICK, label.strip().lower()) and texts[at + 1]:
                 found.append(texts[at + 1])
     return found
-
-
-def is_grid(content: Content, table: Table) -> bool:
-    """Whether the first row of a table names its columns."""
-    if 0 in table.heads:
-        return True
-    if len(table.rows) < 2 or len(table.rows[0]) < 3:
-        return False
-    width = len(table.rows[0])
-    heads = [content.cell_text(cell) for cell in table.rows[0]]
-    if len({fold(head) for head in heads}) < width or not all(heads):
-        return False
-    if any(
-        len(head) > MAX_LENGTH or head.rstrip().endswith((":", "：")) or re.search(r"\d{2}|@", head)
-        for head in heads
-    ):
-        return False
-    firsts = [content.cell_text(row[0]) for row in table.rows[1:] if row]
-    return not any(first.rstrip().endswith((":", "：")) for first in firsts)
-
-
-def grid(content: Content, table: Table) -> list[dict[str, str]]:
-    """The rows of a table by its column heads, empty rows left out."""
-    heads = [
-        content.cell_text(cell) or f"column {at}" for at, cell in enumerate(table.rows[0], start=1)
-    ]
-    rows = []
-    for row in table.rows[1:]:
-        made = {
-            head: content.cell_text(cell)
-            if (cell := content.at(table, row[0].row, top.column))
-            else ""
-            for head, top in zip(heads, table.rows[0], strict=True)
-            if row
-        }
-        if any(made.values()):
-            rows.append(made)
-    return rows
 
 
 def pairs(content: Content) -> dict[str, list[Find]]:

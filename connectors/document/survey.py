@@ -9,7 +9,8 @@ from ringback.sdk import Context
 
 from .content import Content
 from .fieldtypes import tidy
-from .pairs import grid, is_grid, pairs
+from .grids import grid, is_grid
+from .pairs import pairs
 from .reader import read_document
 from .scan import Find
 

@@ -89,6 +89,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("number", "3 or 4", "holds more than one number"),
     ("money", "free", "holds no number"),
     ("checkbox", "perhaps", "is neither a tick nor yes or no"),
+    ("checkbox", "Yes / No", "says both yes and no"),
     ("checkbox", "☒ Yes ☒ No", "has more than one box ticked"),
     ("choice", "☐ A ☐ B", "has no box ticked"),
 ]
