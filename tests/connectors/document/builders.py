@@ -155,13 +155,17 @@ FONT = "/Resources << /Font << /F1 4 0 R >> >>"
 
 
 def pdf(
-    *lines: tuple[float, float, str], fields: str = "", annotations: str = "", trailer: str = ""
+    *lines: tuple[float, float, str],
+    fields: str = "",
+    annotations: str = "",
+    trailer: str = "",
+    drawing: str = "",
 ) -> bytes:
     """A one-page PDF with Helvetica text at (x, y); `fields` are further objects from number 6 on."""
     text = (
         "BT /F1 11 Tf "
         + " ".join(f"1 0 0 1 {x} {y} Tm ({said}) Tj" for x, y, said in lines)
-        + " ET"
+        + f" ET {drawing}"
     )
     return pdf_objects(
         [

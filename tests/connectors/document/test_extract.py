@@ -279,6 +279,28 @@ def test_pdf(tmp_path: Path) -> None:
     assert result["found"]["name"]["where"] == "page 1, line 2"
 
 
+def test_a_ruled_table_of_a_pdf(tmp_path: Path) -> None:
+    rows = [("Course", "Starts", "Fee"), ("Maths", "7/9/2026", "480"), ("Art", "8/9/2026", "")]
+    words = [
+        (55 + 150 * column, 605 - 20 * line, text)
+        for line, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+    ]
+    boxes = " ".join(
+        f"{50 + 150 * column} {600 - 20 * line} 150 20 re S"
+        for line in range(3)
+        for column in range(3)
+    )
+    document = pdf((50, 700, "Student name: Jo Park"), *words, drawing=boxes)
+    result = extract(tmp_path, document, {"name": "Student name", **COURSES})
+    assert result["name"] == "Jo Park"
+    assert result["courses"] == [
+        {"name": "Maths", "starts": "2026-09-07", "fee": {"amount": 480, "currency": "GBP"}},
+        {"name": "Art", "starts": "2026-09-08", "fee": None},
+    ]
+    assert result["found"]["courses"]["where"] == "page 1, table 1"
+
+
 TEXTS = [
     "Student name: Amina Yusuf\nPhone: 07700 900077\n",
     "\ufeffStudent name: Amina Yusuf\r\nPhone: 07700 900077\r\n",
