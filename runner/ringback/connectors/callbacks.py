@@ -18,8 +18,8 @@ from ringback.connectors.incoming import IncomingRequest, incoming, with_query
 from ringback.connectors.manifest import Callbacks, InboundSpec, Manifest, ReportSpec, Response
 
 __all__ = [
-    "Inbound", "IncomingRequest", "Media", "Part", "Ping", "Report", "incoming", "read", "reply", "report_of",
-    "with_query",
+    "Inbound", "IncomingRequest", "Media", "Part", "Ping", "Report", "incoming", "listed", "read", "reply",
+    "report_of", "with_query",
 ]  # fmt: skip
 
 _TRUE = frozenset({"true", "1", "yes"})
@@ -166,27 +166,28 @@ def _entries(
         if when.holds(sources):
             yield None, sources
         return
-    for number, (outer, item) in enumerate(_listed(each, sources)):
+    for number, (outer, item) in enumerate(listed(each, sources)):
         inner = {**sources, "item": item, "outer": outer}
         if when.holds(inner):
             yield (each.paths, number), inner
 
 
-def _listed(each: Pick, sources: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+def listed(each: Pick, sources: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """The entries of the list that `each` names, with the entry around each where lists stand inside lists."""
     for path in each.paths:
         if EVERY not in path.parts:
-            listed = [(None, item) for item in as_list(read_path(path, sources))]
+            found = [(None, item) for item in as_list(read_path(path, sources))]
         else:
             cut = len(path.parts) - 1 - path.parts[::-1].index(EVERY)
             around = FieldPath("", path.source, path.parts[: cut + 1])
             inside = FieldPath("", "item", path.parts[cut + 1 :])
-            listed = [
+            found = [
                 (outer, item)
                 for outer in as_list(read_path(around, sources))
                 for item in as_list(read_path(inside, {"item": outer}))
             ]
-        if listed:
-            yield from listed
+        if found:
+            yield from found
             return
 
 

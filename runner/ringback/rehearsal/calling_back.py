@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ringback.connectors import verify
-from ringback.connectors.fieldpaths import Pick, put, read
+from ringback.connectors.callbacks import listed
+from ringback.connectors.fieldpaths import EVERY, FieldPath, Pick, put, read
 from ringback.connectors.incoming import IncomingRequest, incoming
 from ringback.connectors.manifest import InboundSpec, Manifest, ReportSpec
 from ringback.rehearsal import likeness, recorded
@@ -66,6 +67,8 @@ class _Paper:
     sources: dict[str, Any]
     raw: str | None
     """The body as text where it is neither JSON nor a form: there, values are replaced word by word."""
+    each: FieldPath | None = None
+    """The list that the entry being written stands in."""
 
     def write(self, pick: Pick | None, value: Any) -> None:
         if pick is None:
@@ -73,7 +76,7 @@ class _Paper:
         path = present_path(pick, self.sources)
         if self.raw is not None and path.source in ("body", "text", "item"):
             old = read(path, self.sources)
-            if old not in (None, ""):
+            if old not in (None, "", []):
                 self.raw = self.raw.replace(str(old), str(value))
         put(path, self.sources, value)
 
@@ -92,6 +95,9 @@ def report(
     paper.write(spec.to, likeness.phone_like(_old(spec.to, paper), facts.to))
     paper.write(spec.status, word)
     paper.write(spec.at, _time(spec.at, paper, facts.at_ms))
+    # One report told twice has one key, two reports never have.
+    own = Random(f"{facts.gateway_id} {facts.status} {facts.refunded}")
+    paper.write(spec.key, likeness.id_like(_old(spec.key, paper), own))
     if facts.reference:
         paper.write(spec.reference, facts.reference)
     if _old(spec.refunded, paper) is not None or facts.refunded:
@@ -113,8 +119,8 @@ def inbound(
         return None
     examples = [one for one, _ in recorded.callbacks(manifest, "inbound")]
     paper, spec = _inbound_paper(specs, examples)
-    if spec.id is not None:
-        paper.write(spec.id, likeness.id_like(_old(spec.id, paper), random))
+    for pick in (spec.id, spec.key):
+        paper.write(pick, likeness.id_like(_old(pick, paper), random))
     paper.write(spec.sender, likeness.phone_like(_old(spec.sender, paper), text.sender))
     paper.write(spec.to, likeness.phone_like(_old(spec.to, paper), text.to))
     paper.write(spec.text, text.text)
@@ -135,22 +141,21 @@ def _report_paper(
 ) -> tuple[_Paper, ReportSpec]:
     examples = recorded.callbacks(manifest, "report")
     fitting = [one for one, meaning in examples if meaning.get("status") == status]
+    knowing = [spec for spec in specs if status in spec.statuses.values()] or list(specs)
     for example in [*fitting, *(one for one, _ in examples)]:
-        paper = _paper(example)
-        for spec in specs:
-            if _opened(paper, spec):
-                return paper, spec
-    return _blank(specs[0]), specs[0]
+        spec, paper = _opened(example, specs)
+        if isinstance(spec, ReportSpec) and spec in knowing:
+            return paper, spec
+    return _blank(knowing[0]), knowing[0]
 
 
 def _inbound_paper(
     specs: tuple[InboundSpec, ...], examples: list[Mapping[str, Any]]
 ) -> tuple[_Paper, InboundSpec]:
     for example in examples:
-        paper = _paper(example)
-        for spec in specs:
-            if _opened(paper, spec):
-                return paper, spec
+        spec, paper = _opened(example, specs)
+        if isinstance(spec, InboundSpec):
+            return paper, spec
     return _blank(specs[0]), specs[0]
 
 
@@ -170,28 +175,49 @@ def _paper(example: Mapping[str, Any]) -> _Paper:
     sources = copy.deepcopy({**request.sources, "headers": dict(headers)})
     if sources["form"]:
         sources["form"] = sources["body"]  # one dict, whichever way a path names it
+    body_has_names = isinstance(sources["body"], dict) and sources["body"]
+    sources["params"] = sources["body"] if body_has_names else sources["query"]
     kind = headers.get("content-type", "").partition(";")[0]
     plain = isinstance(sources["body"], str) or kind.endswith("xml")
     return _Paper(request.method, headers, sources, body if plain else None)
 
 
-def _opened(paper: _Paper, spec: ReportSpec | InboundSpec) -> bool:
-    """Whether the paper is of this shape; of a list of messages the first entry is kept and written on."""
-    if spec.each is not None:
-        entries = spec.each.read(paper.sources)
-        if not isinstance(entries, list):
-            return False
-        del entries[1:]
-        paper.sources["item"] = entries[0]
-    return spec.when.holds(paper.sources)
+def _opened(
+    example: Mapping[str, Any], specs: Sequence[ReportSpec | InboundSpec]
+) -> tuple[ReportSpec | InboundSpec | None, _Paper]:
+    """The first shape that a recorded callback has; of a list the first fitting entry is kept and written on."""
+    for spec in specs:
+        paper = _paper(example)
+        if spec.each is None:
+            if spec.when.holds(paper.sources):
+                return spec, paper
+            continue
+        for outer, item in listed(spec.each, paper.sources):
+            if spec.when.holds({**paper.sources, "item": item, "outer": outer}):
+                _keep_only(paper, present_path(spec.each, paper.sources), outer, item)
+                return spec, paper
+    return None, _paper(example)
+
+
+def _keep_only(paper: _Paper, each: FieldPath, outer: Any, item: Any) -> None:
+    paper.each = each
+    paper.sources |= {"item": item, "outer": outer}
+    if paper.raw is not None:
+        return
+    if EVERY in each.parts:
+        cut = len(each.parts) - 1 - each.parts[::-1].index(EVERY)
+        put(FieldPath("", each.source, each.parts[:cut]), paper.sources, [outer])
+    put(each, paper.sources, [item])
 
 
 def _blank(spec: ReportSpec | InboundSpec) -> _Paper:
     sources: dict[str, Any] = {"body": {}, "form": {}, "query": {}, "headers": {}}
+    sources["params"] = sources["query"]
     paper = _Paper("POST", {"content-type": "application/json"}, sources, None)
     if spec.each is not None:
-        sources["item"] = {}
+        sources |= {"item": {}, "outer": {}}
         put(spec.each.paths[0], sources, [sources["item"]])
+        paper.each = spec.each.paths[0]
     for group in spec.when.groups[:1]:
         for condition in group:
             if condition.presence is not False:
@@ -240,6 +266,8 @@ def _finished(
 ) -> IncomingRequest:
     """The request with its body encoded, its query on the address, and its proof."""
     kind = paper.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if paper.each is not None and paper.raw is None:
+        put(paper.each, paper.sources, [paper.sources["item"]])
     if paper.raw is not None:
         body = paper.raw.encode()
     elif kind == FORM:
@@ -249,9 +277,11 @@ def _finished(
     else:
         body = json.dumps(paper.sources["body"], ensure_ascii=False).encode()
     proofs = verify.proof_parameters(manifest)
-    query = {key: value for key, value in paper.sources["query"].items() if key not in proofs}
     parts = urlsplit(url)
-    pairs = [*parse_qsl(parts.query, keep_blank_values=True), *query.items()]
+    told = parse_qsl(parts.query, keep_blank_values=True)
+    known = proofs | {name for name, _ in told}
+    query = {key: value for key, value in paper.sources["query"].items() if key not in known}
+    pairs = [*told, *query.items()]
     address = urlunsplit(parts._replace(query=urlencode(pairs)))
     shown = {key: value for key, value in paper.headers.items() if not _is_proof(manifest, key)}
     request = incoming(paper.method, address, shown, body)

@@ -73,6 +73,7 @@ def draft(
 def payload(message: Message, reference: str | None) -> dict[str, Any]:
     """What a gateway's manifest may use of a message. Its `reference` is our id unless the step gave one."""
     made = {"id": message.id, "to": message.number_to, "text": message.text}
+    made["encoding"] = message.encoding
     made["reference"] = reference or message.id
     if message.number_from:
         made["sender"] = message.number_from

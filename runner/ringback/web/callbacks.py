@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote
 from flask import Blueprint, Response, request
 
 from ringback.connectors import callbacks as gateway_callbacks
+from ringback.connectors import invoke
 from ringback.connectors.callbacks import Inbound, IncomingRequest, Ping, Report
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify import Refused, check
@@ -64,9 +65,11 @@ def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
                 raise _refusal(refused, where) from None
             for one in found:
                 _take(runtime, metrics, connection, one)
+                if isinstance(one, Ping) and one.confirm:
+                    _confirm(runtime, connection, incoming, one.confirm)
                 if isinstance(one, Ping) and not one.known:
                     _keep_refused(runtime, connection, incoming, _NO_SHAPE)
-        status, content_type, body = gateway_callbacks.reply(manifest)
+        status, content_type, body = gateway_callbacks.reply(manifest, found)
         return Response(body, status, content_type=content_type)
 
     for rule in ("/callbacks/<connection>", "/callbacks/<connection>/<path:token>"):
@@ -137,6 +140,26 @@ def _take(
         metrics.callbacks.labels(connection, "ping").inc()
         if not one.known:
             log.warning("a callback to %s fits no shape that its connector knows", connection)
+
+
+def _confirm(runtime: Runtime, connection: str, incoming: IncomingRequest, url: str) -> None:
+    """Answer a handshake. What may work later is answered 503, so that the gateway asks again."""
+    try:
+        invoke.confirm(url, runtime.transport)
+    except Failure as failure:
+        log.warning("the address of %s could not be confirmed: %s", connection, failure)
+        if failure.kind.retry:
+            raise Refusal(
+                503,
+                "unavailable",
+                "The address could not be confirmed yet.",
+                "Send the confirmation once more.",
+                f"/callbacks/{connection}",
+                {"Retry-After": "60"},
+            ) from failure
+        _keep_refused(runtime, connection, incoming, f"It could not be confirmed: {failure}")
+    else:
+        log.info("the address of %s is confirmed", connection)
 
 
 def _keep_refused(
