@@ -22,6 +22,7 @@ SCOPE = {"settings": {"key": "k", "number": 5, "empty": "", "yes": True}, "messa
         ({"media": "{{ message.media }}", "fixed": 0, "none": None}, {"media": ["a", "b"], "fixed": 0, "none": None}),
         ("{{ message.nobody }}", None),
         ("plain", "plain"),
+        ({"{{ settings.key }}_id": "{{ message.to }}", "{{ settings.missing }}": 1}, {"k_id": "+44"}),
     ],
 )  # fmt: skip
 def test_references_are_filled(written: Any, filled: Any) -> None:

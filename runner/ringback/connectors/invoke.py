@@ -27,6 +27,8 @@ SEND = "sms.send"
 STATUS = "sms.status"
 OWN_ID = "message"
 """The query parameter of a callback address that carries our own id of the message."""
+SENDER = "sender"
+"""The setting of a connection from which its messages go where a step names no sender."""
 
 
 def perform(
@@ -85,6 +87,8 @@ def send_sms(
     if action is None:
         raise Failure("invalid_input", f"{manifest.name} cannot send SMS.")
     complete = values.with_defaults(manifest.settings, settings)
+    if complete.get(SENDER) and not message.get(SENDER):
+        message = {**message, SENDER: complete[SENDER]}
     try:
         if action.python is not None:
             return _sent_by_python(action, message, context)

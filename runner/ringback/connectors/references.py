@@ -41,6 +41,7 @@ def fill(value: Any, scope: Mapping[str, Any]) -> Any:
 
     A text that is exactly one reference becomes the value itself; where that is missing or empty, the
     key or list entry that held it is left out. Inside a longer text a missing value reads as nothing.
+    Keys may be references as well.
     """
     filled = _fill(value, scope)
     return None if filled is NOTHING else filled
@@ -54,11 +55,22 @@ def _fill(value: Any, scope: Mapping[str, Any]) -> Any:
             return NOTHING if found is None or found == "" else found
         return _REFERENCE.sub(lambda m: _text(look_up(tuple(m[1].split(".")), scope)), value)
     if isinstance(value, Mapping):
-        pairs = ((key, _fill(inner, scope)) for key, inner in value.items())
+        pairs = ((key, _fill(inner, scope)) for key, inner in named(value, scope).items())
         return {key: inner for key, inner in pairs if inner is not NOTHING}
     if isinstance(value, list):
         return [inner for inner in (_fill(one, scope) for one in value) if inner is not NOTHING]
     return value
+
+
+def named(value: Mapping[Any, Any], scope: Mapping[str, Any]) -> dict[Any, Any]:
+    """A dict whose keys may be references too; a key that comes to nothing is left out with its value."""
+    pairs = (
+        (_REFERENCE.sub(lambda m: _text(look_up(tuple(m[1].split(".")), scope)), key), inner)
+        if isinstance(key, str) and "{{" in key
+        else (key, inner)
+        for key, inner in value.items()
+    )
+    return {key: inner for key, inner in pairs if key != ""}
 
 
 def _text(value: Any) -> str:
@@ -72,11 +84,13 @@ def _text(value: Any) -> str:
 def texts(
     value: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every text inside a value, with its place."""
+    """Every text inside a value, and every key with a reference in it, with its place."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
+            if "{{" in str(key):
+                yield (*path, str(key)), str(key)
             yield from texts(inner, (*path, str(key)))
     elif isinstance(value, list):
         for index, inner in enumerate(value):

@@ -7,7 +7,7 @@ import copy
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -47,9 +47,9 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
     Only method and path decide whether it is one, so that a stand-in at any address can take it; then
     credentials are compared where the settings have them.
     """
-    request = action.request
-    if request is None or call.method.upper() != request.method.upper():
+    if action.request is None or call.method.upper() != action.request.method.upper():
         return None
+    request = _with_names(action.request, settings)
     address = urlsplit(call.url)
     found: dict[str, Any] = {}
     template, _, wanted_query = _ORIGIN.sub("", request.url, count=1).partition("?")
@@ -83,6 +83,24 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
         reference=str(found.get("message.reference", "")),
         callback_url=str(found.get("callback_url", "")),
         idempotency_key=str(found.get("context.idempotency_key", "")),
+    )
+
+
+def _with_names(request: Request, settings: Mapping[str, Any]) -> Request:
+    """The request with its keys as the settings name them; what they stand for is still to be read."""
+
+    def named(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            keyed = references.named(value, {"settings": settings})
+            return {key: named(inner) for key, inner in keyed.items()}
+        return [named(one) for one in value] if isinstance(value, list) else value
+
+    return replace(
+        request,
+        query=named(request.query),
+        headers=named(request.headers),
+        json=named(request.json),
+        form=named(request.form),
     )
 
 
