@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ringback.connectors import references
-from ringback.connectors.fieldpaths import FieldPath, Pick, put, read
+from ringback.connectors.fieldpaths import EVERY, FieldPath, Pick, put, read
 from ringback.connectors.manifest import Action, ErrorRow, Request, Response
 from ringback.connectors.transport import Answer, Call
 from ringback.rehearsal import recorded
@@ -69,17 +69,21 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
         return Wrong(400, fault)
     if not _same_settings(found, settings):
         return Wrong(401, "The credentials are not the ones of this connection.")
-    to = found.get("message.to") or found.get("message.to_digits")
+    to = (
+        found.get("message.to")
+        or found.get("message.to_digits")
+        or found.get("message.to_national")
+    )
     if isinstance(to, list):
         to = to[0] if to else None
     if not to:
         return Wrong(400, "There is no number to send to.")
-    if "message.to" not in found:
+    if "message.to_digits" in found:
         to = f"+{to}"
     return Asked(
         to=str(to),
         text=str(found.get("message.text", "")),
-        sender=str(found.get("message.sender", "")),
+        sender=str(found.get("message.sender", found.get("message.sender_digits", ""))),
         reference=str(found.get("message.reference", "")),
         callback_url=str(found.get("callback_url", "")),
         idempotency_key=str(found.get("context.idempotency_key", "")),
@@ -193,8 +197,50 @@ def accept(action: Action, gateway_id: str | int) -> Answer:
         return answer(status, body.replace(str(old), str(gateway_id)), headers)
     sources = {"body": copy.deepcopy(body), "headers": dict(headers), "status": status}
     if response.id is not None:
-        put(present_path(response.id, sources), sources, gateway_id)
+        path = present_path(response.id, sources)
+        several = isinstance(read(path, sources), list) and EVERY not in path.parts
+        put(path, sources, [gateway_id] if several else gateway_id)
     return answer(status, sources["body"], sources["headers"])
+
+
+def asked_after(action: Action, call: Call) -> str | None:
+    """The gateway's id of the message that a call asks after; None when it is a call to something else."""
+    request = action.request
+    if request is None or call.method.upper() != request.method.upper():
+        return None
+    address = urlsplit(call.url)
+    template, _, wanted_query = _ORIGIN.sub("", request.url, count=1).partition("?")
+    at_path = re.search(f"{_pattern(template)}$", address.path)
+    if at_path is None:
+        return None
+    found: dict[str, Any] = {
+        key.replace("__", "."): unquote(one) for key, one in at_path.groupdict().items()
+    }
+    query = dict(parse_qsl(address.query, keep_blank_values=True))
+    _collect(dict(parse_qsl(wanted_query)), query, found)
+    _collect(request.query, query, found)
+    _read_body(request, call, found)
+    asked_id = found.get("message.gateway_id")
+    return None if asked_id is None else str(asked_id)
+
+
+def tell(action: Action, gateway_id: str, status: str) -> Answer:
+    """The answer to a question after a message, made of the recorded one where there is one."""
+    response = action.response or Response()
+    example = recorded.told(action.connector)
+    sources: dict[str, Any] = {"body": {}, "headers": {}}
+    if example is not None:
+        sources = {
+            "body": copy.deepcopy(example.get("body")),
+            "headers": dict(example.get("headers", {})),
+        }
+    else:
+        _make_hold(response, sources)
+    word = next((word for word, known in response.statuses.items() if known == status), status)
+    for pick, value in ((response.id, gateway_id), (response.status, word)):
+        if pick is not None:
+            put(present_path(pick, sources), sources, value)
+    return answer(200, sources["body"], sources["headers"])
 
 
 def refuse(action: Action, code: str, status: int, reason: str) -> Answer:
@@ -208,7 +254,7 @@ def refuse(action: Action, code: str, status: int, reason: str) -> Answer:
         for condition in group:
             if condition.presence is not False:
                 put(condition.path, sources, condition.wanted[0] if condition.wanted else reason)
-    body = sources["body"] or {"error": reason}
+    body = sources["body"] or sources.get("text") or {"error": reason}
     return answer(min(row.http) if row.http else status, body, sources["headers"])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ringback.clock import Clock
 from ringback.connectors import values
+from ringback.connectors.fieldpaths import as_list
 from ringback.connectors.incoming import IncomingRequest
 from ringback.connectors.manifest import Action, Manifest
 from ringback.connectors.transport import Answer, Call
@@ -23,6 +24,9 @@ from ringback.rehearsal.likeness import id_like
 from ringback.rehearsal.scripts import Script, script_for
 
 ROLE = "sms.send"
+STATUS = "sms.status"
+_KNOWN = 1000
+"""How many messages it remembers, to tell what became of them."""
 DELAY_MS = 400
 """Between one report and the next, where nothing else is said."""
 
@@ -116,19 +120,20 @@ class Rehearsal:
         self._random = Random(seed)
         self._lock = threading.Lock()
         self._failed_once: set[tuple[str, str]] = set()
+        self._known: dict[str, tuple[Taken, tuple[tuple[int, str], ...]]] = {}
         self._id_example = _recorded_id(action)
 
     def answer(
         self, call: Call, instead: Callable[[], Answer | None] = lambda: None
     ) -> Outcome | None:
-        """What the gateway does with a call; None where it is not a send of this gateway.
+        """What the gateway does with a call; None where it is neither a send of this gateway nor a question.
 
         `instead` is asked once for every send and may give another answer than the script's; with a 2xx
         the message is taken all the same.
         """
         asked = backwards.asked(self.action, self.settings, call)
         if asked is None:
-            return None
+            return self._told(call)
         if isinstance(asked, backwards.Wrong):
             code = "unauthorized" if asked.status == 401 else "refused"
             return Outcome(backwards.refuse(self.action, code, asked.status, asked.reason))
@@ -145,6 +150,21 @@ class Rehearsal:
             return Outcome(backwards.answer(500, {"error": "The gateway has a fault."}))
         outcome = self._take(asked, script)
         return replace(outcome, answer=other) if other is not None and other.body else outcome
+
+    def _told(self, call: Call) -> Outcome | None:
+        """The answer to a question after a message: what had been planned to be so by now."""
+        action = self.manifest.implementing(STATUS)
+        named = backwards.asked_after(action, call) if action is not None else None
+        if action is None or named is None:
+            return None
+        with self._lock:
+            taken, due = self._known.get(named, (None, ()))
+        if taken is None:
+            reason = "There is no such message."
+            return Outcome(backwards.refuse(action, "not_found", 404, reason))
+        now = self._clock.now_ms() - taken.at_ms
+        so_far = [status for delay_ms, status in due if delay_ms <= now]
+        return Outcome(backwards.tell(action, named, so_far[-1] if so_far else "accepted"))
 
     def text_in(self, sender: str, to: str, text: str) -> Planned:
         """A phone texts in. Raises `Failure("invalid_input")` where the gateway has no incoming messages."""
@@ -191,6 +211,11 @@ class Rehearsal:
                 make = self._reporter(url, asked, gateway_id, status, refunded=one.refunded)
                 says = f"{gateway_id} {status}"
                 planned.append(Planned(one.step * self._delay_ms, self.connection, says, make))
+        due = tuple((one.step * self._delay_ms, one.status) for one in script.reports)
+        with self._lock:
+            self._known[taken.id] = (taken, due)
+            if len(self._known) > _KNOWN:
+                del self._known[next(iter(self._known))]
         return Outcome(backwards.accept(self.action, gateway_id), tuple(planned), taken)
 
     def _reporter(
@@ -222,4 +247,5 @@ def _recorded_id(action: Action) -> Any:
     pick = action.response.id if action.response else None
     if pick is None or not isinstance(taken.get("body"), Mapping | list):
         return read
-    return pick.read({"body": taken["body"], "headers": taken.get("headers", {})}) or read
+    found = as_list(pick.read({"body": taken["body"], "headers": taken.get("headers", {})}))
+    return found[0] if found else read

@@ -33,13 +33,27 @@ def _read(examples: Path) -> Iterator[Case]:
 
 
 def accepted(manifest: Manifest) -> tuple[Mapping[str, Any], Any] | None:
-    """An answer by which the gateway took a message (`status headers body`), and the id that is in it."""
+    """An answer by which the gateway took a message (`status headers body`), and the id that is in it.
+
+    An answer with one id comes before one with an id for each part, and that before one without (None).
+    """
+    found: dict[int, tuple[Mapping[str, Any], Any]] = {}
     for case in cases(manifest.folder):
         expected = case.get("expect")
-        if "send" in case and isinstance(expected, Mapping) and expected.get("gateway_id"):
-            answers = case.get("answers") or []
-            if answers and "status" in answers[-1]:
-                return answers[-1], expected["gateway_id"]
+        answers = case.get("answers") or []
+        if "send" in case and isinstance(expected, Mapping) and answers and "status" in answers[-1]:
+            ids = expected.get("gateway_ids") or [expected.get("gateway_id")]
+            rank = 2 if ids[0] is None else 0 if len(ids) == 1 else 1
+            found.setdefault(rank, (answers[-1], ids[0]))
+    return found[min(found)] if found else None
+
+
+def told(manifest: Manifest) -> Mapping[str, Any] | None:
+    """An answer by which the gateway said what became of a message."""
+    for case in cases(manifest.folder):
+        answers = case.get("answers") or []
+        if "ask" in case and isinstance(case.get("expect"), Mapping) and answers:
+            return dict(answers[-1])
     return None
 
 
