@@ -220,9 +220,7 @@ def _callbacks(written: Mapping[str, Any]) -> Callbacks:
 
 
 def _reply(written: Mapping[str, Any]) -> Reply:
-    if written.get("status") == 204:
-        return Reply(204, str(written.get("content_type", "")), "")
-    return Reply(**written)
+    return Reply(**(written | {"body": ""} if written.get("status") == 204 else written))
 
 
 def _report(written: Mapping[str, Any]) -> ReportSpec:
