@@ -220,7 +220,7 @@ def _callbacks(written: Mapping[str, Any]) -> Callbacks:
 
 
 def _reply(written: Mapping[str, Any]) -> Reply:
-    return Reply(**(written | {"body": ""} if written.get("status") == 204 else written))
+    return Reply(**({**written, "body": ""} if written.get("status") == 204 else written))
 
 
 def _report(written: Mapping[str, Any]) -> ReportSpec:
