@@ -58,8 +58,9 @@ def test_the_shelf_loads_and_is_asked_by_role() -> None:
     catalogue = load_catalogue()
     assert catalogue.problems == ()
     roles = catalogue.implementing("sms.send")
-    assert [action.full for action in roles] == ["mysmsgate.send"]
-    assert catalogue.implementing("sms.send", "mysmsgate") == roles
+    assert "mysmsgate.send" in [action.full for action in roles]
+    own = catalogue.implementing("sms.send", "mysmsgate")
+    assert [action.full for action in own] == ["mysmsgate.send"]
     assert catalogue.implementing("sms.send", "http") == []
     assert catalogue.trigger("manual") is not None
     assert catalogue.action("nothing.at_all") is None

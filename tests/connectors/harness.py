@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from ringback import sdk, yamltext
 from ringback.clock import from_ms, to_ms
@@ -183,16 +183,22 @@ def request_of(case: Case) -> IncomingRequest:
     body = written["text"] if "text" in written else json.dumps(written.get("body", ""))
     if isinstance(written.get("body"), str):
         body = written["body"]
-    address = f"{ADDRESS}/callbacks/front-desk{query}"
+    address = written.get("url", f"{ADDRESS}/callbacks/front-desk{query}")
     request = incoming(written.get("method", "POST"), address, written.get("headers", {}), body.encode())  # fmt: skip
     if case.data.get("sign"):
         request = verify.sign(case.manifest, settings_of(case), request, to_ms(_now(case)))
     return request
 
 
+def public_url_of(request: IncomingRequest) -> str:
+    """The `public_url` under which a case's callback arrives: ours, or that of a provider's own vector."""
+    parts = urlsplit(request.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _callback(case: Case) -> list[dict[str, Any]]:
     settings, request = settings_of(case), request_of(case)
-    verify.check(case.manifest, settings, request, ADDRESS, to_ms(_now(case)))
+    verify.check(case.manifest, settings, request, public_url_of(request), to_ms(_now(case)))
     found = callbacks.read(case.manifest, settings, request)
     status, kind, body = callbacks.reply(case.manifest, found)
     assert 200 <= status < 300
