@@ -144,7 +144,7 @@ def test_no_other_host_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert cloud.calls == []
 
 
-@pytest.mark.parametrize("answer", [Failure("unreachable", "No way there."), Answer(503, {}, b"")])
+@pytest.mark.parametrize("answer", [Failure("no_answer", "It is silent."), Answer(503, {}, b"")])
 def test_a_certificate_that_cannot_be_had_now_is_no_refusal(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     cloud = FakeCloud(answer)
     monkeypatch.setattr(certificates, "_shared", certificates.Certificates(cloud))

@@ -14,6 +14,7 @@ from tests.web.conftest import ENVIRON
 from ringback.engine.runtime import Runtime
 from ringback.journal.refused import Refused, list_refused
 from ringback.journal.schema import events, reports
+from ringback.problems import Failure
 
 REPORT = {
     "message_id": "msg_1",
@@ -110,6 +111,19 @@ def test_the_token_stands_in_the_query_or_in_the_path(
     assert answer.status_code == status
     shown = json.dumps([row.url for row in refused(runtime, "by-token")])
     assert ENVIRON["CALLBACK_TOKEN"] not in shown
+
+
+def test_what_cannot_be_verified_now_is_asked_for_again(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: Any) -> None:
+        raise Failure("unreachable", "The host of its certificate could not be reached.")
+
+    monkeypatch.setattr("ringback.web.callbacks.check", unreachable)
+    answer = post(client, REPORT)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    monkeypatch.undo()
+    assert post(client, REPORT).status_code == 200
 
 
 def test_an_unknown_connection_is_404(client: Any) -> None:

@@ -182,6 +182,15 @@ def _keep_refused(
 
 
 def _refusal(refused: Refused | Failure, where: str) -> Refusal:
+    if isinstance(refused, Failure) and refused.kind.retry:
+        return Refusal(
+            503,
+            "unavailable",
+            "The callback could not be verified yet.",
+            "Send it once more.",
+            where,
+            {"Retry-After": "60"},
+        )
     if isinstance(refused, Failure):
         return Refusal(
             400,

@@ -34,13 +34,13 @@ class Certificates:
     def __init__(self, sender: Sender | None = None) -> None:
         self._sender = sender
         self._held: dict[str, x509.Certificate] = {}
-        self._failed: dict[str, tuple[float, Failure]] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
     def get(self, url: str) -> x509.Certificate:
         """The certificate at an address that was found to be the cloud's own.
 
-        Raises `Failure` where it cannot be fetched now, `Refused` where what lies there is none.
+        Raises `Failure("unreachable")` where it cannot be fetched now, `Refused` where what lies there is none.
         """
         held = self._held.get(url)
         if held is not None:
@@ -55,7 +55,7 @@ class Certificates:
     def _fetched(self, url: str) -> x509.Certificate:
         failed = self._failed.get(url)
         if failed is not None and time.monotonic() - failed[0] < _AGAIN_S:
-            raise Failure(failed[1].code, failed[1].message)
+            raise Failure("unreachable", failed[1])
         self._sender = self._sender or Transport(connections_per_host=1)
         call = Call("GET", url, timeout_s=_TIMEOUT_S, guard=True, max_answer=_LARGEST)
         try:
@@ -66,8 +66,9 @@ class Certificates:
         except Failure as failure:
             if len(self._failed) >= _KEPT:
                 self._failed.clear()
-            self._failed[url] = (time.monotonic(), failure)
-            raise
+            said = f"The gateway's certificate cannot be had now: {failure.message}"
+            self._failed[url] = (time.monotonic(), said)
+            raise Failure("unreachable", said) from failure
         return read(answer.body)
 
 
