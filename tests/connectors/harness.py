@@ -145,7 +145,7 @@ def _result(case: Case, script: Script, folder: Path) -> Any:
     project = {"country": "GB", "locale": "en-GB", "timezone": "Europe/London"}
     project |= case.data.get("project", {})
     settings = settings_of(case)
-    context = FakeContext(folder, script, project, settings, _now(case))
+    context = FakeContext(folder, script, project, settings, now_of(case))
     if "send" in case.data:
         address = case.data.get("callback_url", "")
         key = context.idempotency_key
@@ -186,7 +186,7 @@ def request_of(case: Case) -> IncomingRequest:
     address = written.get("url", f"{ADDRESS}/callbacks/front-desk{query}")
     request = incoming(written.get("method", "POST"), address, written.get("headers", {}), body.encode())  # fmt: skip
     if case.data.get("sign"):
-        request = verify.sign(case.manifest, settings_of(case), request, to_ms(_now(case)))
+        request = verify.sign(case.manifest, settings_of(case), request, to_ms(now_of(case)))
     return request
 
 
@@ -198,7 +198,7 @@ def public_url_of(request: IncomingRequest) -> str:
 
 def _callback(case: Case) -> list[dict[str, Any]]:
     settings, request = settings_of(case), request_of(case)
-    verify.check(case.manifest, settings, request, public_url_of(request), to_ms(_now(case)))
+    verify.check(case.manifest, settings, request, public_url_of(request), to_ms(now_of(case)))
     found = callbacks.read(case.manifest, settings, request)
     status, kind, body = callbacks.reply(case.manifest, found)
     assert 200 <= status < 300
@@ -216,7 +216,8 @@ def _shown(one: Report | Inbound | Ping) -> dict[str, Any]:
     return {type(one).__name__.lower(): shown}
 
 
-def _now(case: Case) -> datetime:
+def now_of(case: Case) -> datetime:
+    """The moment at which a case happens."""
     return datetime.fromisoformat(case.data["now"]) if "now" in case.data else NOW
 
 
