@@ -115,15 +115,35 @@ def read(
     """
     del settings  # no gateway's shapes depend on them so far; the doors need not know that
     callbacks = manifest.callbacks
-    sources = request.sources
     if callbacks is None:
-        return [Ping(_raw(sources), known=False)]
+        return [Ping(_raw(request.sources), known=False)]
+    sources = _without_tokens(callbacks, request.sources)
     if callbacks.ping is not None and callbacks.ping.holds(sources):
         return [Ping(_raw(sources))]
     if callbacks.confirm is not None and callbacks.confirm.when.holds(sources):
         address = _text(callbacks.confirm.url, sources)
         return [Ping(_raw(sources), known=address is not None, confirm=address)]
     return _messages(callbacks, sources) or [Ping(_raw(sources), known=False)]
+
+
+def _without_tokens(callbacks: Callbacks, sources: dict[str, Any]) -> Mapping[str, Any]:
+    """What came without the tokens in the address, which prove it and are no part of what it says."""
+    tokens = {
+        str(entry.get("query") or "token")
+        for entry in callbacks.verify
+        if entry.get("scheme") == "token" and not entry.get("header")
+    }
+    if not tokens & sources["query"].keys():
+        return sources
+    return {
+        **sources,
+        "query": {name: one for name, one in sources["query"].items() if name not in tokens},
+        "params": {
+            name: one
+            for name, one in sources["params"].items()
+            if name not in tokens or sources["query"].get(name) != one
+        },
+    }
 
 
 def _messages(callbacks: Callbacks, sources: Mapping[str, Any]) -> list[Report | Inbound | Ping]:
