@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from ringback.connectors.manifest import FIELD_TYPES, STATUSES, Effect
 from ringback.connectors.reading import schema
 from ringback.connectors.verify import SCHEMES
+from ringback.connectors.verify.pieces import PIECES
 from ringback.problems import CODES
 
 
@@ -49,6 +50,8 @@ def test_its_words_are_the_programs() -> None:
     assert defs["field"]["properties"]["type"]["enum"] == list(FIELD_TYPES)
     assert defs["error"]["properties"]["code"]["enum"] == list(CODES)
     assert sorted(defs["verify"]["properties"]["scheme"]["enum"]) == sorted(SCHEMES)
+    pattern = defs["verify"]["properties"]["signed"]["pattern"]
+    assert f"({'|'.join(PIECES)})" in pattern
     statuses = defs["report"]["properties"]["statuses"]["additionalProperties"]["enum"]
     assert statuses == list(STATUSES)
     effects = defs["action"]["properties"]["effect"]["oneOf"][0]["enum"]

@@ -163,3 +163,8 @@ def test_parameters_are_the_first_of_each_name_and_only_the_signed_ones() -> Non
     asked = scheme.sign(options, incoming("GET", f"{URL}?status=failed", {}), NOW_MS)
     with pytest.raises(Refused):
         scheme.check(options, incoming("POST", asked.url, FORM, b"status=delivered"), NOW_MS)
+
+
+def test_a_piece_that_there_is_not_is_refused_not_signed_as_it_stands() -> None:
+    with pytest.raises(Refused, match=r"names \{bod\}, which is not one of \{body\}"):
+        signed_bytes({"signed": "{timestamp}.{bod}"}, incoming("POST", URL, {}))

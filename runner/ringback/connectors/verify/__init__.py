@@ -4,7 +4,8 @@ A scheme is a module with three functions over its options (the manifest's `veri
 connection's settings filled in):
 
     configured(options) -> bool                  the operator gave what the scheme needs
-    check(options, request, now_ms) -> None      raises `Refused` with a sentence for the operator
+    check(options, request, now_ms) -> None      raises `Refused` with a sentence for the operator, or a
+                                                 `Failure` where it cannot be told now and may be later
     sign(options, request, now_ms) -> request    the same backwards: the rehearsal gateway signs with it
 
 Checks look at raw bytes before anything parses them, and compare in constant time.
@@ -83,7 +84,7 @@ def check(
     """Let a callback pass, or raise `Refused`.
 
     Every scheme whose secret the operator gave must hold. Where there is none, only a scheme `none` that is
-    allowed lets it in. `public_url` is the project's address as the gateway knows it; proxies change what
+    allowed lets it in. What cannot be told now is a `Failure`, see the schemes. `public_url` is the project's address as the gateway knows it; proxies change what
     arrives here, and some schemes sign the address.
     """
     if public_url:

@@ -142,18 +142,19 @@ PIECES: dict[str, Callable[[Mapping[str, Any], IncomingRequest], bytes]] = {
     "fields": _fields,
     "sorted_request": _sorted_request,
 }
-_PIECE = re.compile(rf"(\{{(?:{'|'.join(PIECES)})\}})")
+_PIECE = re.compile(r"(\{[a-z0-9_]+\})")
 
 
 def signed_bytes(
     options: Mapping[str, Any], request: IncomingRequest, default: str = "{body}"
 ) -> list[bytes]:
     """What is signed, in pieces: a large body is not copied to be joined with a few bytes."""
-    pattern = str(options.get("signed") or default)
+    written = _PIECE.split(str(options.get("signed") or default))
+    unknown = [one for one in written[1::2] if one[1:-1] not in PIECES]
+    if unknown:
+        names = ", ".join(f"{{{name}}}" for name in PIECES)
+        raise Refused(f"What is signed names {unknown[0]}, which is not one of {names}.")
     return [
-        PIECES[one[1:-1]](options, request)
-        if one[1:-1] in PIECES and one[0] == "{"
-        else one.encode()
-        for one in _PIECE.split(pattern)
-        if one
+        PIECES[one[1:-1]](options, request) if number % 2 else one.encode()
+        for number, one in enumerate(written)
     ]
