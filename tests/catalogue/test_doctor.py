@@ -134,6 +134,19 @@ def test_another_secret_of_the_project_is_named_and_never_shown() -> None:
     ]
 
 
+def test_the_projects_secrets_by_name() -> None:
+    manifest = gateway(REPORT, BODY_SIGNED)
+    named = doctor.secrets_by_name(
+        {
+            "desk": (manifest, {"secret": "s1", "key": "k1"}),
+            "backup": (manifest, {"token": "t", "secret": ""}),
+        }
+    )
+    assert named == {"key of desk": "k1", "secret of desk": "s1", "token of backup": "t"}
+    found = asked(manifest, signed(manifest, HOME, {"secret": "k1"}), secrets=named)
+    assert found[0]["change"] == {"secret": "key of desk"}
+
+
 def test_a_secret_pasted_with_a_blank() -> None:
     manifest = gateway(REPORT, BODY_SIGNED)
     request = signed(manifest, HOME)

@@ -21,7 +21,7 @@ from ringback.problems import Failure
 NOW_MS = 1_782_657_005_000
 URL = "https://ringback.example/callbacks/cloud"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:texts"
-HOSTS = r"sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?"
+HOSTS = r"sns\.(?!s3)[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?"
 PEM = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0.pem"
 OWN = certificates.rehearsal()[1].public_bytes(serialization.Encoding.PEM)
 OPTIONS = {"topic": TOPIC, "certificate": OWN.decode()}
@@ -133,6 +133,7 @@ def test_the_certificate_is_fetched_once_and_guarded(monkeypatch: pytest.MonkeyP
     "https://sns.eu-west-1.amazonaws.com:8443/a.pem",
     "https://sns.eu-west-1.amazonaws.com\n.evil.example/a.pem",
     "https://bucket.s3.amazonaws.com/a.pem",
+    "https://sns.s3-eu-west-1.amazonaws.com/a.pem",
     "https://[::1/a.pem", "file:///a.pem", "", "a.pem",
 ])  # fmt: skip
 def test_no_other_host_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
-from ringback.connectors import verify
+from ringback.connectors import values, verify
 from ringback.connectors.incoming import IncomingRequest
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify.guesses import describe, guesses
@@ -65,6 +65,20 @@ class _Trials:
             self.findings.append({"change": change, "sentence": sentence})
 
 
+def secrets_by_name(
+    connections: Mapping[str, tuple[Manifest, Mapping[str, Any]]],
+) -> dict[str, str]:
+    """A project's secrets by names that its operator knows: `api_key of front-desk`."""
+    named: dict[str, str] = {}
+    for connection, (manifest, settings) in connections.items():
+        for setting, field_ in manifest.settings.items():
+            found = sorted(values.secret_values({setting: field_}, settings))
+            for number, secret in enumerate(found, 1):
+                which = setting if len(found) == 1 else f"{setting} {number}"
+                named[f"{which} of {connection}"] = secret
+    return named
+
+
 def diagnose(
     manifest: Manifest,
     settings: Mapping[str, Any],
@@ -81,7 +95,7 @@ def diagnose(
         request: the callback as it arrived: its headers too, since proxies say there what they changed.
         now_ms: when it arrived.
         public_url: the project's address now.
-        secrets: the project's other secrets by a name that an operator knows them by; values are never shown.
+        secrets: the project's secrets by name (`secrets_by_name`); their values are never shown.
     """
     if public_url:
         request = replace(request, url=verify.public_address(public_url, request))
