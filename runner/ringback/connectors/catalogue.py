@@ -127,7 +127,8 @@ def _parent(
     if not isinstance(data, dict) or "extends" in data:
         advice = f"Name one of: {', '.join(sorted(folders))}; a connector that extends another does not count."
         return document.problem("manifest", f"`{name}` cannot be extended.", advice, ("extends",))
-    return data
+    # A picture says which connector it is, and lies in that one's folder.
+    return {key: value for key, value in data.items() if key != "icon"}
 
 
 def _text(folder: Path) -> str | Exception:
