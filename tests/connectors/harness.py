@@ -180,9 +180,8 @@ def request_of(case: Case) -> IncomingRequest:
     """The callback of a case, signed where it says so."""
     written = case.data["callback"]
     query = f"?{written['query']}" if written.get("query") else ""
-    body = written["text"] if "text" in written else json.dumps(written.get("body", ""))
-    if isinstance(written.get("body"), str):
-        body = written["body"]
+    body = written.get("text", written.get("body", ""))
+    body = body if isinstance(body, str) else json.dumps(body)
     address = written.get("url", f"{ADDRESS}/callbacks/front-desk{query}")
     request = incoming(written.get("method", "POST"), address, written.get("headers", {}), body.encode())  # fmt: skip
     if case.data.get("sign"):

@@ -56,7 +56,7 @@ def _by_request(
         "message": request.message_scope(inputs),
         "context": {"idempotency_key": context.idempotency_key},
     }
-    call = request.signed(request.build(action.request, scope), action, context)
+    call = request.signed(request.build(action.request, scope), action, scope["settings"], context)
     answer = transport.send(call)
     return response.outputs(action.response, answer, action.connector.name)
 
@@ -136,7 +136,9 @@ def _answered(
     action: Action, scope: Mapping[str, Any], context: sdk.Context | None, transport: Sender
 ) -> Answer:
     assert action.request is not None
-    return transport.send(request.signed(request.build(action.request, scope), action, context))
+    return transport.send(
+        request.signed(request.build(action.request, scope), action, scope["settings"], context)
+    )
 
 
 def _callback_url(

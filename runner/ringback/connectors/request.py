@@ -78,18 +78,26 @@ def national(number: str) -> str:
     return "".join(filter(str.isdigit, said))
 
 
-def signed(call: Call, action: Action, context: sdk.Context | None) -> Call:
+def signed(
+    call: Call, action: Action, settings: Mapping[str, Any], context: sdk.Context | None
+) -> Call:
     """The call with the headers of the connector's own file, where `auth` names one (`python: sign`).
 
-    Raises `Failure("internal")` where there is no context to run it in.
+    `settings` are the connection's, with defaults. Raises `Failure("internal")` where there is no context to run it in.
     """
     name = action.request.auth.get("python") if action.request else None
     if name is None:
         return call
     if context is None:
         raise Failure("internal", f"{action.full} signs in Python and was given no context.")
-    said = {"method": call.method, "url": call.url, "headers": dict(call.headers)}
-    given = loading.named(action.connector, name)({**said, "body": call.body or b""}, context)
+    said = {
+        "method": call.method,
+        "url": call.url,
+        "headers": dict(call.headers),
+        "body": call.body or b"",
+        "settings": settings,
+    }
+    given = loading.named(action.connector, name)(said, context)
     headers = {**call.headers, **{name: str(value) for name, value in given.items()}}
     _check_headers(headers)
     return replace(call, headers=headers)
