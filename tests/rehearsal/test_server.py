@@ -18,11 +18,11 @@ from ringback.connectors.callbacks import incoming
 from ringback.connectors.catalogue import load_catalogue
 from ringback.connectors.transport import Answer, Call, Transport
 from ringback.problems import Failure
-from ringback.rehearsal.gateway import ROLE, Rehearsal
+from ringback.rehearsal.gateway import Rehearsal
 from ringback.rehearsal.project import stand_in_settings
 from ringback.rehearsal.server import RehearsalServer
 
-MANIFEST = load_catalogue().implementing(ROLE)[0].connector
+MANIFEST = load_catalogue().connectors["mysmsgate"]
 CALLBACKS = "http://school.example/callbacks/front-desk"
 SETTINGS = stand_in_settings(MANIFEST, {})
 

@@ -65,19 +65,18 @@ def rehearsals_of(
 def rehearsed(settings: Settings, catalogue: Catalogue, mailbox: Mailbox | None = None) -> Settings:
     """The settings with nothing missing: secrets that are not set get a stand-in, email goes to `mailbox`.
 
-    A project without a gateway gets a connection `rehearsal` to the first in the catalogue that can be
-    played backwards; without `send_through`, sends go through the first gateway.
+    A project without a gateway gets a connection `rehearsal` to one that can be played backwards; without
+    `send_through`, sends go through the first gateway.
     """
     connections = {
         name: _complete(one, catalogue.connectors.get(one.uses))
         for name, one in settings.connections.items()
     }
     if not any(_plays(catalogue.connectors.get(one.uses)) for one in connections.values()):
-        for action in catalogue.implementing(ROLE):
-            if action.request is not None:
-                made = Connection(STAND_IN, action.connector.id, {})
-                connections[STAND_IN] = _complete(made, action.connector)
-                break
+        chosen = _simplest(catalogue)
+        if chosen is not None:
+            made = Connection(STAND_IN, chosen.id, {})
+            connections[STAND_IN] = _complete(made, chosen)
     if mailbox is not None:
         connections |= _to_mailbox(connections, catalogue, mailbox)
     changed = replace(settings, connections=connections)
@@ -102,6 +101,17 @@ def _connections_for(settings: Settings, catalogue: Catalogue, role: str) -> dic
         if one.uses in catalogue.connectors
         and catalogue.connectors[one.uses].implementing(role) is not None
     }
+
+
+def _simplest(catalogue: Catalogue) -> Manifest | None:
+    """The gateway that can be played backwards and whose connection has the least to set; by id where several do."""
+    gateways = [action.connector for action in catalogue.implementing(ROLE)]
+    return min(filter(_plays, gateways), key=_to_set, default=None)
+
+
+def _to_set(manifest: Manifest) -> tuple[int, str]:
+    needed = sum(one.required and one.default is None for one in manifest.settings.values())
+    return needed, manifest.id
 
 
 def _plays(manifest: Manifest | None) -> bool:
