@@ -43,7 +43,7 @@ def command(name: str | None, as_json: bool, where: Path | None) -> None:
     else:
         _show(catalogue, name, as_json)
         if not as_json and folder is not None and name in catalogue.connectors:
-            _say_connections(folder, name)
+            _say_connections(folder, catalogue.connectors[name])
 
 
 def _list(catalogue: Catalogue, as_json: bool) -> None:
@@ -116,7 +116,7 @@ def _say_connector(manifest: Manifest) -> None:
     console.say(manifest.description)
     if manifest.docs:
         console.say(manifest.docs)
-    for step, said in enumerate(manifest.setup, start=1):
+    for step, said in enumerate(manifest.steps(fields.ANY_CALLBACK_URL), start=1):
         console.say(f"  {step}. {said}")
     if manifest.settings:
         console.say()
@@ -127,17 +127,19 @@ def _say_connector(manifest: Manifest) -> None:
         _say_part(one)
 
 
-def _say_connections(folder: Path, connector: str) -> None:
+def _say_connections(folder: Path, manifest: Manifest) -> None:
     """The project's own connections of a connector, each with the address that its callbacks go to."""
+    from ringback.connectors import verify
     from ringback.settings import load_settings
 
     settings = load_settings(folder, os.environ, allow_unset=True)
     console.hide(settings.secrets)
     for name, connection in settings.connections.items():
-        if connection.uses == connector:
+        if connection.uses == manifest.id:
             console.say()
             console.heading(f"Connection {name}")
-            console.say(f"callbacks go to {settings.public_url}/callbacks/{name}")
+            bare = f"{settings.public_url}/callbacks/{name}"
+            console.say(f"callbacks go to {verify.with_token(manifest, connection.settings, bare)}")
 
 
 def _say_part(one: Action | Trigger) -> None:

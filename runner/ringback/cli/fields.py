@@ -15,6 +15,9 @@ EFFECTS = {
     "once": "never repeated by itself",
 }
 
+ANY_CALLBACK_URL = "<public_url>/callbacks/<connection>"
+"""The address that a gateway's callbacks go to, where no connection is meant."""
+
 
 class Row(NamedTuple):
     """One field as a row of a table."""

@@ -207,7 +207,8 @@ def _connector_lines(manifest: Manifest) -> Iterator[str]:
     if manifest.setup:
         yield "## Set up"
         yield ""
-        yield from (f"{number}. {step}" for number, step in enumerate(manifest.setup, start=1))
+        steps = manifest.steps(f"`{fields.ANY_CALLBACK_URL}`")
+        yield from (f"{number}. {step}" for number, step in enumerate(steps, start=1))
         yield ""
     if manifest.settings:
         yield "## Settings of a connection"

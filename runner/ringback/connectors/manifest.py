@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ringback.connectors import references
 from ringback.connectors.fieldpaths import ALWAYS, Pick, When
 
 Effect = Literal["none", "repeatable", "once"]
@@ -293,6 +294,11 @@ class Manifest:
     file: str
     origin: Origin = "built-in"
     price: Price | None = None
+
+    def steps(self, callback_url: str) -> list[str]:
+        """What to do at the service's side, with the address that its callbacks go to."""
+        scope = {"callback_url": callback_url}
+        return [str(references.fill(step, scope) or "") for step in self.setup]
 
     def implementing(self, role: str) -> Action | None:
         """The connector's action of a role (`sms.send`), if it has one."""
