@@ -248,7 +248,8 @@ def _find(
             return found
     if report.reference and report.reference.startswith("msg_"):
         found = messages.get_message(conn, report.reference)
-        if found is not None and found.connection == connection and found.gateway_id is None:
+        known = found is not None and found.connection == connection
+        if found is not None and known and None in (found.gateway_id, report.gateway_id):
             return found
     unanswered = _unanswered(conn, connection, number, now) if number is not None else []
     if len(unanswered) != 1:
