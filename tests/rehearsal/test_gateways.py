@@ -97,8 +97,35 @@ def test_a_message_is_taken_sent_and_delivered(front: Desk) -> None:
         assert isinstance(report, Report)
         assert report.gateway_id == sent.gateway_id
         assert report.gateway_id or report.reference == "msg_1"
+        assert report.reference in (None, "msg_1", "r-1", report.gateway_id)
         assert report.number is None or report.number.lstrip("+") == "447700900077"
         assert report.at_ms is None or 0 <= report.at_ms - NOW <= 2000 or report.at_ms == NOW
+
+
+def test_no_two_reports_of_two_messages_are_taken_for_copies(front: Desk) -> None:
+    for number in (1, 2):
+        message = {"id": f"msg_{number}", "to": "+447700900077", "text": "Hello", "reference": "r"}
+        context: Any = SimpleNamespace(settings=front.settings, now=front.clock.now)
+        invoke.send_sms(front.manifest, front.settings, message, front.transport, callback_url=URL, context=context)  # fmt: skip
+        front.wait()
+    assert len(front.read) >= 2
+    assert len({one.key for one in front.read}) == len(front.read)
+
+
+def test_a_long_text_is_reported_as_the_gateway_reports_its_parts(front: Desk) -> None:
+    specs = front.manifest.callbacks.report if front.manifest.callbacks else ()
+    if not any(spec.parts for spec in specs):
+        pytest.skip(f"{front.manifest.name} reports no parts")
+    sent = front.send("+447700900077", "Hello there, " * 30)
+    front.wait()
+    delivered = [one for one in front.read if one.status == "delivered"]
+    assert len(delivered) == 3
+    assert {one.gateway_id for one in delivered} == set(sent.gateway_ids)
+    assert len({one.key for one in front.read}) == len(front.read)
+    front.send("+447700900077", "Hello again")
+    before = {one.key for one in front.read}
+    front.wait()
+    assert len({one.key for one in front.read} - before) == len(front.read) - len(before)
 
 
 def gives_ids(manifest: Manifest) -> bool:

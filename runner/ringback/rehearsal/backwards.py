@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -84,7 +84,7 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
         to=str(to),
         text=str(found.get("message.text", "")),
         sender=str(found.get("message.sender", found.get("message.sender_digits", ""))),
-        reference=str(found.get("message.reference", "")),
+        reference=str(found.get("message.reference") or found.get("message.id") or ""),
         callback_url=str(found.get("callback_url", "")),
         idempotency_key=str(found.get("context.idempotency_key", "")),
     )
@@ -181,26 +181,47 @@ def _same_settings(found: Mapping[str, Any], settings: Mapping[str, Any]) -> boo
     return True
 
 
-def accept(action: Action, gateway_id: str | int) -> Answer:
-    """The answer by which the gateway takes a message, made of the recorded one where there is one."""
+def accept(action: Action, ids: Sequence[str | int]) -> Answer:
+    """The answer by which the gateway takes a message, made of the recorded one where there is one.
+
+    `ids` are those of its parts, where the gateway names each of them, else it is one.
+    """
     response = action.response or Response()
     example = recorded.accepted(action.connector)
     if example is None:
         sources: dict[str, Any] = {"body": {}, "headers": {}}
         _make_hold(response, sources)
-        if response.id is not None:
-            put(response.id.paths[0], sources, gateway_id)
+        _write_ids(response, sources, ids)
         return answer(200, sources["body"], sources["headers"])
     taken, old = example
     status, headers, body = taken.get("status", 200), taken.get("headers", {}), taken.get("body")
     if isinstance(body, str):
-        return answer(status, body.replace(str(old), str(gateway_id)), headers)
+        return answer(status, body.replace(str(old), str(ids[0])), headers)
     sources = {"body": copy.deepcopy(body), "headers": dict(headers), "status": status}
-    if response.id is not None:
-        path = present_path(response.id, sources)
-        several = isinstance(read(path, sources), list) and EVERY not in path.parts
-        put(path, sources, [gateway_id] if several else gateway_id)
+    _write_ids(response, sources, ids)
     return answer(status, sources["body"], sources["headers"])
+
+
+def _write_ids(response: Response, sources: dict[str, Any], ids: Sequence[str | int]) -> None:
+    if response.id is None:
+        return
+    path = present_path(response.id, sources)
+    if EVERY not in path.parts:
+        several = isinstance(read(path, sources), list)
+        put(path, sources, list(ids) if several else ids[0])
+    else:
+        at = path.parts.index(EVERY)
+        entries = FieldPath("", path.source, path.parts[:at])
+        first = (read(entries, sources) or [{}])[0]
+        put(entries, sources, [copy.deepcopy(first) for _ in ids])
+        for number, one in enumerate(ids):
+            put(
+                FieldPath("", path.source, (*path.parts[:at], number, *path.parts[at + 1 :])),
+                sources,
+                one,
+            )
+    if len(ids) > 1 and response.segments is not None:
+        put(present_path(response.segments, sources), sources, str(len(ids)))
 
 
 def asked_after(action: Action, call: Call) -> str | None:

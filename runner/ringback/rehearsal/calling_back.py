@@ -38,7 +38,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a report says."""
+    """What a report says; of a message whose parts share an id, `part` tells them apart."""
 
     gateway_id: str | int
     to: str
@@ -46,6 +46,7 @@ class Facts:
     at_ms: int
     reference: str = ""
     refunded: bool = False
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,10 @@ def report(
     # One report told twice has one key, two reports never have.
     own = Random(f"{facts.gateway_id} {facts.status} {facts.refunded}")
     paper.write(spec.key, likeness.id_like(_old(spec.key, paper), own))
-    if facts.reference:
+    if spec.key is not None:  # the same for a copy of this report, and for no other
+        own = Random(f"{facts.gateway_id} {facts.reference} {facts.status} {facts.part}")
+        paper.write(spec.key, likeness.id_like(_old(spec.key, paper), own))
+    if facts.reference and spec.reference != spec.id:
         paper.write(spec.reference, facts.reference)
     if _old(spec.refunded, paper) is not None or facts.refunded:
         paper.write(spec.refunded, facts.refunded)
@@ -121,6 +125,8 @@ def inbound(
     paper, spec = _inbound_paper(specs, examples)
     for pick in (spec.id, spec.key):
         paper.write(pick, likeness.id_like(_old(pick, paper), random))
+    if spec.key is not None:
+        paper.write(spec.key, likeness.id_like(_old(spec.key, paper), random))
     paper.write(spec.sender, likeness.phone_like(_old(spec.sender, paper), text.sender))
     paper.write(spec.to, likeness.phone_like(_old(spec.to, paper), text.to))
     paper.write(spec.text, text.text)

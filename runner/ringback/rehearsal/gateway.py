@@ -14,7 +14,7 @@ from typing import Any
 
 from ringback.clock import Clock
 from ringback.connectors import values
-from ringback.connectors.fieldpaths import as_list
+from ringback.connectors.fieldpaths import EVERY, as_list
 from ringback.connectors.incoming import IncomingRequest
 from ringback.connectors.manifest import Action, Manifest
 from ringback.connectors.transport import Answer, Call
@@ -22,6 +22,7 @@ from ringback.problems import Failure
 from ringback.rehearsal import backwards, calling_back, recorded
 from ringback.rehearsal.likeness import id_like
 from ringback.rehearsal.scripts import Script, script_for
+from ringback.sms.segments import segments
 
 ROLE = "sms.send"
 STATUS = "sms.status"
@@ -120,6 +121,9 @@ class Rehearsal:
         self._random = Random(seed)
         self._lock = threading.Lock()
         self._failed_once: set[tuple[str, str]] = set()
+        reports = manifest.callbacks.report if manifest.callbacks else ()
+        self._by_part = any(spec.parts for spec in reports)
+        self._names_parts = self._by_part and _is_list(action)
         self._known: dict[str, tuple[Taken, tuple[tuple[int, str], ...]]] = {}
         self._id_example = _recorded_id(action)
 
@@ -192,11 +196,13 @@ class Rehearsal:
             return True
 
     def _take(self, asked: backwards.Asked, script: Script) -> Outcome:
+        parts = segments(asked.text).count if self._by_part else 1
         with self._lock:
-            gateway_id = id_like(self._id_example, self._random)
+            named = parts if self._names_parts else 1
+            ids = [id_like(self._id_example, self._random) for _ in range(named)]
         url = asked.callback_url or self.callback_url
         taken = Taken(
-            str(gateway_id),
+            str(ids[0]),
             self.connection,
             asked.to,
             asked.text,
@@ -208,15 +214,22 @@ class Rehearsal:
             for one in script.reports:
                 status = calling_back.nearest_status(self.manifest, one.status)
                 taken.reports.append(status)
-                make = self._reporter(url, asked, gateway_id, status, refunded=one.refunded)
-                says = f"{gateway_id} {status}"
-                planned.append(Planned(one.step * self._delay_ms, self.connection, says, make))
+                # Where the parts share an id, what comes for each of them is that it was delivered.
+                times = parts if named > 1 or status == "delivered" else 1
+                for part in range(times):
+                    gateway_id = ids[part % named]
+                    make = self._reporter(
+                        url, asked, gateway_id, status, refunded=one.refunded, part=part
+                    )
+                    says = f"{gateway_id} {status}"
+                    delay_ms = one.step * self._delay_ms
+                    planned.append(Planned(delay_ms, self.connection, says, make))
         due = tuple((one.step * self._delay_ms, one.status) for one in script.reports)
         with self._lock:
             self._known[taken.id] = (taken, due)
             if len(self._known) > _KNOWN:
                 del self._known[next(iter(self._known))]
-        return Outcome(backwards.accept(self.action, gateway_id), tuple(planned), taken)
+        return Outcome(backwards.accept(self.action, ids), tuple(planned), taken)
 
     def _reporter(
         self,
@@ -226,16 +239,23 @@ class Rehearsal:
         status: str,
         *,
         refunded: bool,
+        part: int,
     ) -> Callable[[int], IncomingRequest]:
         def make(now_ms: int) -> IncomingRequest:
             facts = calling_back.Facts(
-                gateway_id, asked.to, status, now_ms, asked.reference, refunded
+                gateway_id, asked.to, status, now_ms, asked.reference, refunded, part
             )
             made = calling_back.report(self.manifest, self.settings, url, facts)
             assert made is not None
             return made
 
         return make
+
+
+def _is_list(action: Action) -> bool:
+    """Whether the answer to a send has a list of ids."""
+    pick = action.response.id if action.response else None
+    return pick is not None and any(EVERY in path.parts for path in pick.paths)
 
 
 def _recorded_id(action: Action) -> Any:

@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from ringback import yamltext
+from ringback.connectors.examples import cases
 from ringback.connectors.manifest import Manifest
-
-Case = Mapping[str, Any]
-
-
-@lru_cache(maxsize=64)
-def cases(folder: Path) -> tuple[Case, ...]:
-    """Every recorded case of a connector's folder, in the order of its files."""
-    return tuple(_read(folder / "examples"))
-
-
-def _read(examples: Path) -> Iterator[Case]:
-    for path in sorted(examples.glob("*")):
-        if path.suffix == ".json":
-            data = json.loads(path.read_text("utf-8"))
-        elif path.suffix in (".yaml", ".yml"):
-            data = yamltext.read(path.read_text("utf-8"), path.name).data
-        else:
-            continue
-        listed = data.get("cases", [data]) if isinstance(data, Mapping) else data
-        yield from (case for case in listed or [] if isinstance(case, Mapping))
 
 
 def accepted(manifest: Manifest) -> tuple[Mapping[str, Any], Any] | None:
