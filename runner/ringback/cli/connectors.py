@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False, metavar="[ID]")
+@click.option(
+    "--matrix", "as_matrix", is_flag=True, help="What each gateway can do, by its examples."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @project.option
-def command(name: str | None, as_json: bool, where: Path | None) -> None:
+def command(name: str | None, as_matrix: bool, as_json: bool, where: Path | None) -> None:
     """Show the connectors; with ID, one connector's settings, actions and triggers with their fields.
 
-    ID is a connector (`http`), or one action or trigger (`sms.send`).
+    ID is a connector (`http`), or one action or trigger (`sms.send`). --matrix runs every recorded example of
+    every gateway, or of ID, and shows what they prove.
 
     \b
     Example:
       ringback connectors
       ringback connectors sms.send
+      ringback connectors --matrix
     """
     from ringback.connectors.catalogue import load_catalogue
 
@@ -38,7 +44,9 @@ def command(name: str | None, as_json: bool, where: Path | None) -> None:
     catalogue = load_catalogue(folder)
     if catalogue.problems:
         console.problems(catalogue.problems, err=True)
-    if name is None:
+    if as_matrix:
+        _matrix(catalogue, name, as_json)
+    elif name is None:
         _list(catalogue, as_json)
     else:
         _show(catalogue, name, as_json)
@@ -55,6 +63,27 @@ def _list(catalogue: Catalogue, as_json: bool) -> None:
         ["connector", "kind", "offers", "what it is"],
         [[one.id, one.kind, ", ".join(_offers(one)) or "-", one.description] for one in manifests],
     )
+
+
+def _matrix(catalogue: Catalogue, name: str | None, as_json: bool) -> None:
+    """The matrix; exits with 1 where an example does not hold."""
+    from ringback.connectors.matrix import COLUMNS, matrix
+
+    rows = [row for row in matrix(catalogue) if name in (None, row.gateway)]
+    if not rows:
+        raise Failure("not_found", f"There is no gateway `{name}`.", "`ringback connectors --matrix` lists them.")  # fmt: skip
+    if as_json:
+        console.as_json([asdict(row) for row in rows])
+    else:
+        console.table(
+            ["gateway", *COLUMNS],
+            [[row.gateway, *(row.cells[one].says or "-" for one in COLUMNS)] for row in rows],
+        )
+        for row in rows:
+            for said in row.failing:
+                console.say(f"{row.gateway}: {said}")
+    if any(row.failing for row in rows):
+        raise click.exceptions.Exit(1)
 
 
 def _offers(manifest: Manifest) -> list[str]:
