@@ -46,3 +46,20 @@ def test_the_callback_address_of_a_connection(tmp_path: Path) -> None:
     CliRunner().invoke(commands, ["init", str(tmp_path)])
     shown = connectors("mysmsgate", "--project", str(tmp_path))
     assert "callbacks go to http://127.0.0.1:8080/callbacks/front-desk" in shown.output
+
+
+def test_the_matrix_has_a_line_for_each_gateway() -> None:
+    shown = connectors("--matrix")
+    assert shown.exit_code == 0, shown.output
+    gateways = [one.id for one in CATALOGUE.connectors.values() if one.kind == "sms-gateway"]
+    assert len(gateways) > 0
+    lines = shown.output.splitlines()
+    assert {line.split()[0] for line in lines if line.split()} >= {"gateway", *gateways}
+    told = json.loads(connectors("--matrix", "--json", gateways[0]).stdout)
+    assert [row["gateway"] for row in told] == [gateways[0]]
+    assert told[0]["cells"]["send"]["shown_by"]
+
+
+def test_the_matrix_of_what_is_no_gateway() -> None:
+    shown = connectors("--matrix", "http")
+    assert shown.exit_code == 1

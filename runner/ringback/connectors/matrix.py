@@ -131,14 +131,14 @@ def _dedupe(manifest: Manifest, good: list[Ran]) -> Cell:
         return Cell()
     said, shown = [], []
     for kind, by_id, otherwise in (
-        (Report, any(spec.key for spec in callbacks.report), "id + status"),
+        (Report, any(spec.key for spec in callbacks.report), "message and status"),
         (Inbound, any(spec.key or spec.id for spec in callbacks.inbound), "fingerprint"),
     ):
         stable = [one for one in good if _same_again(manifest, one, kind)]
         if stable:
-            said.append("id" if by_id else otherwise)
+            said.append(f"{kind.__name__.lower()} by {'id' if by_id else otherwise}")
             shown += stable
-    return _cell(" / ".join(said), shown)
+    return _cell(", ".join(said), shown)
 
 
 def _same_again(manifest: Manifest, one: Ran, kind: type[Report | Inbound]) -> bool:
