@@ -312,3 +312,20 @@ def test_put_writes_what_read_reads() -> None:
         assert fieldpaths.read(path, sources) in ("v", ["v"])
         if "Message" in text:
             assert json.loads(sources["body"]["Message"]) == {"c": {"e": 1, "d": "v"}}
+
+
+@pytest.mark.parametrize(
+    ("octets", "charset", "text"),
+    [
+        ("%04%20%043", "UTF-16BE", "Рг"),
+        ("Caf%E9+%26+co", "windows-1252", "Café & co"),
+        ("Gr%C3%BC%C3%9Fe", "UTF-8", "Grüße"),
+        ("plain", "8-BIT", "plain"),
+        ("plain", "", "plain"),
+        ("", "UTF-8", ""),
+    ],
+)
+def test_a_text_in_another_character_set(octets: str, charset: str, text: str) -> None:
+    inbound = "  inbound: { from: query.f, text: { path: query.t, charset: query.c } }"
+    (said,) = read(inbound, query=f"f=1&t={octets}&c={charset}", method="GET")
+    assert said.text == text

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl
 
 SOURCES = (
     "body", "form", "query", "params", "headers", "text", "status", "item", "outer",
@@ -169,18 +170,22 @@ def _put(held: Any, parts: tuple[Part, ...], value: Any) -> Any:
 class Pick:
     """Alternatives of which the first present counts.
 
-    `format` and `zone` say how a time or a number is written; of a value only what `pattern` finds counts.
+    `format` and `zone` say how a time or a number is written; of a value only what `pattern` finds counts;
+    `charset` is where the character set is named in which a field of the query stands.
     """
 
     paths: tuple[FieldPath, ...]
     format: str | None = None
     zone: str | None = None
     pattern: re.Pattern[str] | None = None
+    charset: FieldPath | None = None
 
     def read(self, sources: Mapping[str, Any]) -> Any:
         """The first value that is there and not empty (None, "" and empty lists are empty), else None."""
         for path in self.paths:
             value = read(path, sources)
+            if self.charset is not None and isinstance(value, str):
+                value = _recoded(value, path, str(read(self.charset, sources)), sources)
             if self.pattern is not None and value is not None:
                 found = self.pattern.search(str(value))
                 value = found and (found[1] if found.re.groups else found[0])
@@ -189,13 +194,27 @@ class Pick:
         return None
 
 
+def _recoded(value: str, path: FieldPath, charset: str, sources: Mapping[str, Any]) -> str:
+    """A field of the query read once more from its bytes; as it is where nobody knows the character set."""
+    fields = parse_qsl(str(sources.get("octets", "")), encoding="latin-1")
+    octets = next((octets for name, octets in fields if path.parts == (name,)), None)
+    if octets is None:
+        return value
+    try:
+        return octets.encode("latin-1").decode(charset, "replace")
+    except LookupError:
+        return value
+
+
 def parse_pick(written: Any) -> Pick:
-    """A pick from a path, a list of paths, or `{path, format, zone, pattern}`. Raises ValueError with a sentence."""
+    """A pick from a path, a list of paths, or `{path, format, zone, pattern, charset}`. Raises ValueError with a sentence."""
     options: dict[str, Any] = {}
     if isinstance(written, Mapping):
         options = {key: written.get(key) for key in ("format", "zone")}
         if written.get("pattern"):
             options["pattern"] = _pattern(written["pattern"])
+        if written.get("charset"):
+            options["charset"] = parse(written["charset"])
         written = written.get("path")
     texts = written if isinstance(written, list) else [written]
     if not texts or not all(isinstance(text, str) for text in texts):

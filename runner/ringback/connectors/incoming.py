@@ -52,6 +52,7 @@ class IncomingRequest:
             "params": {**query, **body} if isinstance(body, dict) else query,
             "headers": self.headers,
             "text": text,
+            "octets": urlsplit(self.url).query,
         }
 
 
