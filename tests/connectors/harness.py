@@ -5,29 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from ringback import sdk, yamltext
-from ringback.clock import from_ms, to_ms
-from ringback.connectors import callbacks, invoke, values, verify
-from ringback.connectors.callbacks import Inbound, IncomingRequest, Ping, Report, incoming
+from ringback.clock import to_ms
+from ringback.connectors import callbacks, examples, invoke, values, verify
+from ringback.connectors.callbacks import IncomingRequest
 from ringback.connectors.catalogue import load_catalogue
+from ringback.connectors.examples import NOW, public_url_of
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.transport import Answer, Call
 from ringback.problems import Failure
 
 CATALOGUE = load_catalogue()
-ADDRESS = "https://ringback.example"
 _KINDS = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".pdf": "application/pdf",
     ".txt": "text/plain",
 }
-NOW = datetime(2026, 6, 28, 14, 30, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _result(case: Case, script: Script, folder: Path) -> Any:
         return {**shown, "gateway_ids": list(sent.gateway_ids)}
     if "ask" in case.data:
         told = invoke.ask_status(case.manifest, settings, case.data["ask"], script, context=context)
-        return None if told is None else _shown(told)["report"]
+        return None if told is None else examples.shown(told)["report"]
     inputs = _stored(case.data.get("inputs", {}), case, context)
     trigger = CATALOGUE.trigger(case.data["trigger"]) if "trigger" in case.data else None
     if trigger is not None:
@@ -178,21 +177,7 @@ def settings_of(case: Case) -> dict[str, Any]:
 
 def request_of(case: Case) -> IncomingRequest:
     """The callback of a case, signed where it says so."""
-    written = case.data["callback"]
-    query = f"?{written['query']}" if written.get("query") else ""
-    body = written.get("text", written.get("body", ""))
-    body = body if isinstance(body, str) else json.dumps(body)
-    address = written.get("url", f"{ADDRESS}/callbacks/front-desk{query}")
-    request = incoming(written.get("method", "POST"), address, written.get("headers", {}), body.encode())  # fmt: skip
-    if case.data.get("sign"):
-        request = verify.sign(case.manifest, settings_of(case), request, to_ms(now_of(case)))
-    return request
-
-
-def public_url_of(request: IncomingRequest) -> str:
-    """The `public_url` under which a case's callback arrives: ours, or that of a provider's own vector."""
-    parts = urlsplit(request.url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return examples.request_of(case.manifest, case.data)
 
 
 def _callback(case: Case) -> list[dict[str, Any]]:
@@ -203,16 +188,7 @@ def _callback(case: Case) -> list[dict[str, Any]]:
     assert 200 <= status < 300
     said = {"status": status, "content_type": kind, "body": body}
     assert_fits(case.data.get("reply", {}), said, case.label)
-    return [_shown(one) for one in found]
-
-
-def _shown(one: Report | Inbound | Ping) -> dict[str, Any]:
-    shown = asdict(one)
-    if isinstance(one, Inbound):
-        shown["media"] = list(shown["media"])
-    at_ms = shown.pop("at_ms", None)
-    shown["at"] = from_ms(at_ms).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms is not None else None
-    return {type(one).__name__.lower(): shown}
+    return [examples.shown(one) for one in found]
 
 
 def now_of(case: Case) -> datetime:

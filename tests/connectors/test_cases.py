@@ -12,7 +12,7 @@ import pytest
 from tests.connectors import harness
 
 from ringback.clock import to_ms
-from ringback.connectors import values, verify
+from ringback.connectors import examples, values, verify
 from ringback.connectors.manifest import STATUSES, Manifest
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -86,7 +86,7 @@ PROVEN = [
 @pytest.mark.parametrize("case", PROVEN, ids=lambda case: case.label)
 def test_a_callback_without_its_proof_is_refused(case: harness.Case) -> None:
     settings, request = harness.settings_of(case), harness.request_of(case)
-    now_ms, public_url = to_ms(harness.now_of(case)), harness.public_url_of(request)
+    now_ms, public_url = to_ms(harness.now_of(case)), examples.public_url_of(request)
     live = [entry for entry in verify.options(case.manifest, settings) if _live(entry)]
     names = {entry["scheme"] for entry in live}
     bare = replace(request, url=request.url.partition("?")[0], query=[], headers={})

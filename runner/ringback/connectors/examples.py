@@ -74,7 +74,7 @@ def run(manifest: Manifest, case: Case) -> Ran | None:
             request = request_of(manifest, case)
             verify.check(manifest, settings, request, public_url_of(request), now_ms_of(case))
             found = tuple(callbacks.read(manifest, settings, request))
-            gave: Any = [_shown(one) for one in found]
+            gave: Any = [shown(one) for one in found]
         else:
             gave = _called(manifest, settings, case)
     except (Failure, verify.Refused) as failed:
@@ -143,7 +143,7 @@ def _called(manifest: Manifest, settings: Mapping[str, Any], case: Case) -> Any:
     context = _Context(script, settings, from_ms(now_ms_of(case)))
     if "ask" in case:
         told = invoke.ask_status(manifest, settings, case["ask"], script, context=context)
-        return None if told is None else _shown(told)["report"]
+        return None if told is None else shown(told)["report"]
     sent = invoke.send_sms(
         manifest,
         settings,
@@ -153,17 +153,18 @@ def _called(manifest: Manifest, settings: Mapping[str, Any], case: Case) -> Any:
         idempotency_key=context.idempotency_key,
         context=context,
     )
-    shown = {name: getattr(sent, name) for name in sent.__slots__}
-    return {**shown, "gateway_ids": list(sent.gateway_ids)}
+    result = {name: getattr(sent, name) for name in sent.__slots__}
+    return {**result, "gateway_ids": list(sent.gateway_ids)}
 
 
-def _shown(one: Report | Inbound | Ping) -> dict[str, Any]:
-    shown = asdict(one)
+def shown(one: Report | Inbound | Ping) -> dict[str, Any]:
+    """What a callback said, as `expect` writes it."""
+    said = asdict(one)
     if isinstance(one, Inbound):
-        shown["media"] = list(shown["media"])
-    at_ms = shown.pop("at_ms", None)
-    shown["at"] = from_ms(at_ms).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms is not None else None
-    return {type(one).__name__.lower(): shown}
+        said["media"] = list(said["media"])
+    at_ms = said.pop("at_ms", None)
+    said["at"] = from_ms(at_ms).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms is not None else None
+    return {type(one).__name__.lower(): said}
 
 
 @dataclass
