@@ -38,7 +38,11 @@ class WorkflowSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One project's settings. Sizes are bytes, `keep_ms` milliseconds, paths absolute."""
+    """One project's settings. Sizes are bytes, `keep_ms` milliseconds, paths absolute.
+
+    `secrets` are the file's own (API tokens, hook secrets); which settings of a connection are secret its
+    connector's manifest says.
+    """
 
     folder: Path
     project: Mapping[str, Any]
@@ -81,8 +85,12 @@ def load_settings(
     reader = _Reader(yamltext.read(text, PROJECT_FILE), _variables(folder, environ), allow_unset)
     settings = _settings(folder.resolve(), reader)
     if any(problem.severity == "error" for problem in reader.problems):
-        raise Mistakes(reader.problems)
+        raise Mistakes(sorted(reader.problems, key=_reading_order))
     return settings
+
+
+def _reading_order(problem: Problem) -> tuple[int, int]:
+    return (problem.span.line, problem.span.column) if problem.span else (0, 0)
 
 
 def _no_project(folder: Path) -> Problem:
@@ -168,15 +176,13 @@ class _Reader:
     def _fill_text(self, text: str, path: Path_) -> str:
         def one(match: re.Match[str]) -> str:
             name, otherwise = match.groups()
-            value = self._variables.get(name, otherwise)
+            value: str | None = self._variables.get(name, otherwise)
             if value is None:
                 if not self._allow_unset:
                     self.report(
                         "unset_variable", f"{name} is not set.", f"Put {name}=… into .env.", path
                     )
                 return ""
-            if value:
-                self.secrets.add(value)
             return value
 
         return _VARIABLE.sub(one, text)
