@@ -26,6 +26,7 @@ def test_a_message_and_what_changes_about_it(journal: Journal) -> None:
         updated_at=NOW + 5,
     )
     journal.write(lambda conn: messages.update_message(conn, changed._replace(text="not this")))
+    journal.write(lambda conn: messages.add_id(conn, "backup", "g1", message.id))
     with journal.read() as conn:
         assert messages.get_message(conn, message.id) == changed
         assert messages.by_gateway_id(conn, "backup", "g1") == changed
@@ -34,6 +35,27 @@ def test_a_message_and_what_changes_about_it(journal: Journal) -> None:
         assert messages.of_step(conn, "run_1", "confirmation") == [changed]
         assert messages.of_step(conn, "run_1", "other") == []
         assert messages.get_message(conn, "msg_none") is None
+
+
+def test_a_message_has_an_id_for_each_part(journal: Journal) -> None:
+    old, new = a_message(), a_message(status="sending")
+
+    def write(conn: Connection) -> None:
+        for message in (old, new):
+            messages.add_message(conn, message)
+        messages.add_id(conn, "front-desk", "g1", old.id)
+        messages.add_id(conn, "front-desk", "g2", new.id)
+        messages.add_id(conn, "front-desk", "g1", new.id, 1)
+        messages.add_id(conn, "front-desk", "g2", new.id, 2)
+        messages.add_id(conn, "front-desk", "g2", new.id)
+
+    journal.write(write)
+    with journal.read() as conn:
+        assert messages.ids_of(conn, new.id) == {"g1": 1, "g2": 2}
+        assert messages.by_gateway_id(conn, "front-desk", "g2") == new
+        assert messages.by_gateway_id(conn, "front-desk", "g1") == new  # used again: the newest
+        assert messages.sending(conn, "front-desk") == [new]
+        assert messages.sending(conn, "backup") == []
 
 
 def test_what_was_sent_to_a_number(journal: Journal) -> None:
@@ -65,6 +87,9 @@ def test_reports_and_orphans(journal: Journal) -> None:
         gateway_id="g1",
         raw_status="SENT",
         raw={"id": "g1"},
+        code="opted_out",
+        sequence=3,
+        part="k1",
     )
     known = early._replace(id="rep_2", message_id="msg_1", refunded=True, raw={"id": "g1", "n": 2})
     unnamed = early._replace(id="rep_3", gateway_id=None)

@@ -38,6 +38,7 @@ def a_whole_run(
     steps.put(conn, lease, a_step(state="succeeded", output=output, started_at=at))
     notes.add_notes(conn, lease.run_id, [notes.Note(at, "read 2 fields")])
     messages.add_message(conn, message)
+    messages.add_id(conn, "front-desk", lease.run_id, message.id)
     heard = add_event(conn, source="callback:front-desk", at=at).id
     reports.add_report(
         conn,

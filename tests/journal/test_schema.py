@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.dialects.postgresql import psycopg
 from tests.journal.rows import NOW
 
@@ -43,21 +43,33 @@ def _statements() -> list[tuple[str, Statement]]:
 STATEMENTS = _statements()
 
 
-def _tables(sql: list[tuple[str, str]]) -> dict[str, str]:
-    return {name: re.sub(r"[\s\"]+", " ", text or "").strip() for name, text in sql}
+def _shape(conn: Connection) -> dict[str, object]:
+    """Every table and index, whichever order its columns were added in."""
+    found: dict[str, object] = {}
+    query = (
+        "SELECT type, name, sql FROM sqlite_master"
+        " WHERE name NOT LIKE 'sqlite_%' AND name <> 'alembic_version'"
+    )
+    for kind, name, sql in conn.exec_driver_sql(query).all():
+        if kind == "index":
+            found[name] = re.sub(r"[\s\"]+", " ", sql).strip()
+            continue
+        columns = conn.exec_driver_sql(
+            f"SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{name}')"
+        )
+        found[name] = (
+            sorted(tuple(column) for column in columns),
+            "WITHOUT ROWID" in sql,
+            "AUTOINCREMENT" in sql,
+        )
+    return found
 
 
 def test_the_migrations_make_the_schema(journal: Journal) -> None:
     wanted = create_engine("sqlite://")
     metadata.create_all(wanted)
-    query = (
-        "SELECT name, sql FROM sqlite_master"
-        " WHERE name NOT LIKE 'sqlite_%' AND name <> 'alembic_version'"
-    )
     with journal.read() as made, wanted.connect() as declared:
-        assert _tables([(row[0], row[1]) for row in made.exec_driver_sql(query)]) == _tables(
-            [(row[0], row[1]) for row in declared.exec_driver_sql(query)]
-        )
+        assert _shape(made) == _shape(declared)
     wanted.dispose()
 
 

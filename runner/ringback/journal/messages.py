@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
 from ringback.journal import jsontext
-from ringback.journal.schema import messages
+from ringback.journal.schema import message_ids, messages
 from ringback.journal.statements import Row, Statement
 
 
@@ -15,7 +15,8 @@ class Message(NamedTuple):
     """One SMS.
 
     `direction` is `out` or `in`; numbers are E.164 where they are numbers; `cost` is text as the gateway
-    told it. `timeline` is the list of what became of it: `{"status", "at", ...}`, in the order heard.
+    told it. `gateway_id` is the first of the ids by which its gateway knows it (`ids_of` has them all).
+    `timeline` is the list of what became of it: `{"status", "at", ...}`, in the order heard.
     """
 
     id: str
@@ -55,11 +56,32 @@ _UPDATE = Statement(
 _GET = Statement(select(*_COLUMNS).where(messages.c.id == bindparam("id")))
 _BY_GATEWAY = Statement(
     select(*_COLUMNS)
+    .join(message_ids, message_ids.c.message_id == messages.c.id)
+    .where(
+        message_ids.c.connection == bindparam("connection"),
+        message_ids.c.gateway_id == bindparam("gateway_id"),
+    )
+    .order_by(message_ids.c.message_id.desc())
+    .limit(1)
+)
+_ADD_ID = Statement(
+    insert(message_ids).values({column.name: bindparam(column.name) for column in message_ids.c}),
+    " ON CONFLICT (connection, gateway_id, message_id) DO UPDATE SET"
+    " part = coalesce(excluded.part, message_ids.part)",
+)
+_IDS_OF = Statement(
+    select(message_ids.c.gateway_id, message_ids.c.part)
+    .where(message_ids.c.message_id == bindparam("message"))
+    .order_by(message_ids.c.part, message_ids.c.gateway_id)
+)
+_SENDING = Statement(
+    select(*_COLUMNS)
     .where(
         messages.c.connection == bindparam("connection"),
-        messages.c.gateway_id == bindparam("gateway_id"),
+        messages.c.status == literal_column("'sending'"),
     )
     .order_by(messages.c.id.desc())
+    .limit(bindparam("at_most"))
 )
 _OF_RUN = Statement(
     select(*_COLUMNS).where(messages.c.run_id == bindparam("run")).order_by(messages.c.id)
@@ -78,6 +100,21 @@ _TO = Statement(
     )
     .order_by(messages.c.id.desc())
     .limit(bindparam("at_most"))
+)
+_FROM = Statement(
+    select(*_COLUMNS)
+    .where(
+        messages.c.number_from == bindparam("number"),
+        messages.c.direction == "in",
+        messages.c.created_at >= bindparam("since"),
+    )
+    .order_by(messages.c.id)
+    .limit(bindparam("at_most"))
+)
+_TAKE = Statement(
+    update(messages)
+    .where(messages.c.id == bindparam("message_id"), messages.c.run_id.is_(None))
+    .values(run_id=bindparam("by_run"), step_path=bindparam("by_step"))
 )
 
 
@@ -108,6 +145,32 @@ def by_gateway_id(conn: Connection, connection: str, gateway_id: str) -> Message
     return None if row is None else _message(row)
 
 
+def add_id(
+    conn: Connection, connection: str, gateway_id: str, message_id: str, part: int | None = None
+) -> None:
+    """One more id by which a connection's gateway knows a message: of the whole, or of a part (from 1)."""
+    _ADD_ID.run(
+        conn,
+        {
+            "connection": connection,
+            "gateway_id": gateway_id,
+            "message_id": message_id,
+            "part": part,
+        },
+    )
+
+
+def ids_of(conn: Connection, message_id: str) -> dict[str, int | None]:
+    """All ids by which gateways know a message, with the part that each is of (None: the whole)."""
+    return {row[0]: row[1] for row in _IDS_OF.rows(conn, {"message": message_id})}
+
+
+def sending(conn: Connection, connection: str, limit: int = 1000) -> list[Message]:
+    """The messages to which this connection's gateway has not answered yet, newest first."""
+    values = {"connection": connection, "at_most": limit}
+    return [_message(row) for row in _SENDING.rows(conn, values)]
+
+
 def of_run(conn: Connection, run_id: str) -> list[Message]:
     """The messages of a run, oldest first."""
     return [_message(row) for row in _OF_RUN.rows(conn, {"run": run_id})]
@@ -122,6 +185,19 @@ def sent_to(conn: Connection, number: str, since: int, limit: int = 100) -> list
     """What was sent to a number since then, newest first."""
     values = {"number": number, "since": since, "at_most": limit}
     return [_message(row) for row in _TO.rows(conn, values)]
+
+
+def received_from(conn: Connection, number: str, since: int, limit: int = 100) -> list[Message]:
+    """What came in from a number since then and no run has taken yet, oldest first."""
+    values = {"number": number, "since": since, "at_most": limit}
+    found = [_message(row) for row in _FROM.rows(conn, values)]
+    return [message for message in found if message.run_id is None]
+
+
+def take(conn: Connection, message_id: str, run_id: str, path: str) -> bool:
+    """Give a message that came in to the step that waited for it; False when another has it."""
+    values = {"message_id": message_id, "by_run": run_id, "by_step": path}
+    return bool(_TAKE.run(conn, values))
 
 
 def _values(message: Message) -> dict[str, Any]:

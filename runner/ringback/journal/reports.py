@@ -14,7 +14,9 @@ from ringback.journal.statements import Row, Statement
 class Report(NamedTuple):
     """One delivery callback about one message; `message_id` is None while no message of ours matches.
 
-    `refunded` is None where the gateway said nothing of it. `raw` is the callback itself.
+    `refunded` is None where the gateway said nothing of it. `raw` is the callback itself. `code` is the
+    `Failure` code that the gateway's own `error_code` means. `sequence` is the gateway's count of its
+    reports. `part` is set, to what tells this report from others, where it speaks of one part only.
     """
 
     id: str
@@ -31,6 +33,11 @@ class Report(NamedTuple):
     detail: str | None = None
     refunded: bool | None = None
     raw: Any = None
+    code: str | None = None
+    cost: str | None = None
+    segments: int | None = None
+    sequence: int | None = None
+    part: str | None = None
 
 
 _COLUMNS = [reports.c[name] for name in Report._fields]
@@ -100,5 +107,5 @@ def _report(row: Row) -> Report:
     report = Report(*row)
     return report._replace(
         refunded=None if report.refunded is None else bool(report.refunded),
-        raw=jsontext.load(row[-1]),
+        raw=jsontext.load(report.raw),
     )

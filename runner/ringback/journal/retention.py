@@ -13,6 +13,7 @@ from ringback.journal.schema import (
     events,
     file_uses,
     files,
+    message_ids,
     messages,
     notes,
     refused,
@@ -99,6 +100,7 @@ def _prune_runs(conn: Connection, before: int) -> tuple[int, set[str]]:
     freed = _uses(conn, file_uses.c.run_id.in_(old))
     of_old = select(messages.c.id).where(messages.c.run_id.in_(old))
     _delete(conn, reports, reports.c.message_id.in_(of_old))
+    _delete(conn, message_ids, message_ids.c.message_id.in_(of_old))
     for table in (messages, notes, waits, steps, file_uses):
         _delete(conn, table, table.c.run_id.in_(old))
     _delete(conn, runs, runs.c.id.in_(old))
@@ -120,6 +122,7 @@ def _prune_messages(conn: Connection, before: int) -> tuple[int, set[str]]:
     old = [row[0] for row in _LOOSE_MESSAGES.rows(conn, {"before": before, "at_most": BATCH})]
     if old:
         _delete(conn, reports, reports.c.message_id.in_(old))
+        _delete(conn, message_ids, message_ids.c.message_id.in_(old))
         _delete(conn, messages, messages.c.id.in_(old))
     return len(old), set()
 

@@ -175,6 +175,7 @@ _partial("messages_run", "run_id IS NOT NULL", messages.c.run_id)
 _partial("messages_loose", "run_id IS NULL", messages.c.created_at)
 Index("messages_to", messages.c.number_to, messages.c.id)
 _partial("messages_from", "direction = 'in'", messages.c.number_from, messages.c.id)
+_partial("messages_sending", "status = 'sending'", messages.c.connection, messages.c.id)
 
 reports = Table(
     "reports",
@@ -193,6 +194,11 @@ reports = Table(
     Column("detail", Text),
     Column("refunded", Integer),
     Column("raw", Text, nullable=False),
+    Column("code", Text),
+    Column("cost", Text),
+    Column("segments", Integer),
+    Column("sequence", Integer),
+    Column("part", Text),
     sqlite_with_rowid=False,
 )
 _partial("reports_message", "message_id IS NOT NULL", reports.c.message_id)
@@ -259,3 +265,14 @@ schedules = Table(
     Column("last_at", BigInteger),
     Column("spec_hash", Text, nullable=False),
 )
+
+message_ids = Table(
+    "message_ids",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("part", Integer),
+    sqlite_with_rowid=False,
+)
+Index("message_ids_message", message_ids.c.message_id)

@@ -172,6 +172,7 @@ def took(
 
 def _adopt(conn: Connection, message: Message, now: int) -> Message:
     """Fold in the reports that came before we knew by which id the gateway knows this message."""
+    messages.add_id(conn, message.connection, message.gateway_id or "", message.id)
     for early in reports.orphans(conn, message.connection, message.gateway_id or ""):
         reports.attach(conn, early.id, message.id)
         message = fold(message, _heard(early), now)
