@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from ringback.clock import from_ms
-from ringback.connectors.callbacks import Inbound, Report
+from ringback.connectors.callbacks import Report
 from ringback.engine import opening
+from ringback.engine.inbound import accept_inbound
 from ringback.engine.runtime import Runtime
 from ringback.engine.settle import cancel, settle
 from ringback.ids import new_id
-from ringback.journal import events, messages, runs
-from ringback.journal.messages import Message
+from ringback.journal import events, runs
 from ringback.sdk import File
 from ringback.sms import reports
 from ringback.workflow.model import TriggerUse, Workflow
@@ -123,58 +122,6 @@ def accept_report(runtime: Runtime, connection: str, report: Report, raw: Any) -
     return event_id
 
 
-def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any) -> list[str]:
-    """Keep a message that came in and open the runs that listen for it; their ids. A copy opens none."""
-    now = runtime.clock.now_ms()
-    source = f"callback:{connection}"
-    message = Message(
-        id=new_id("msg"),
-        direction="in",
-        connection=connection,
-        gateway_id=inbound.message_id,
-        text=inbound.text,
-        status="received",
-        terminal=True,
-        created_at=now,
-        updated_at=now,
-        number_from=inbound.number_from,
-        number_to=inbound.number_to,
-        status_at=inbound.at_ms or now,
-    )
-    data = {
-        "from": inbound.number_from,
-        "to": inbound.number_to,
-        "text": inbound.text,
-        "connection": connection,
-        "received_at": from_ms(inbound.at_ms or now).isoformat().replace("+00:00", "Z"),
-        "message_id": message.id,
-    }
-    event = opening.Event("inbound", source, inbound.key, data)
-    wanted = _wanted(runtime, "inbound", connection, {"keywords": inbound.text})
-
-    def write(conn: Connection) -> tuple[list[str], list[opening.Opened]]:
-        added = events.add_event(
-            conn,
-            id=new_id("evt"),
-            source=source,
-            key=inbound.key,
-            workflow=None,
-            kind="inbound",
-            data={**data, "raw": raw},
-            received_at=now,
-        )
-        if added.duplicate:
-            return [run.id for run in runs.of_event(conn, added.id)], []
-        messages.add_message(conn, message)
-        made = _open_each(conn, runtime, wanted, event, added.id)
-        return [one.run_id for one in made], made
-
-    run_ids, made = runtime.journal.write(write)
-    for one in made:
-        opening.opened(runtime, one)
-    return run_ids
-
-
 def wait_finished(runtime: Runtime, run_id: str, timeout_ms: int) -> bool:
     """Wait until a run that this process advances has ended; False when the time is up first."""
     ended = runtime.watch(run_id)
@@ -198,15 +145,11 @@ def _open_each(
     runtime: Runtime,
     wanted: Sequence[tuple[Workflow, int]],
     event: opening.Event,
-    event_id: str | None = None,
 ) -> list[opening.Opened]:
     """Open the runs of one event that several workflows listen for."""
     made = []
     for workflow, index in wanted:
         plan = opening.plan(runtime, workflow, index, event)
-        if event_id is not None:
-            made.append(opening.open_run(conn, runtime, plan, event, event_id))
-            continue
         own = event._replace(source=f"{event.source}:{workflow.id}:{index}")
         made.append(opening.open_event(conn, runtime, plan, own))
     return made
@@ -215,7 +158,7 @@ def _open_each(
 def _wanted(
     runtime: Runtime, source: str, connection: str, said: Mapping[str, str]
 ) -> list[tuple[Workflow, int]]:
-    """The triggers of a source that listen for this connection, status or keyword."""
+    """The triggers of a source that listen for this connection and status."""
     return [
         (workflow, workflow.triggers.index(use))
         for workflow, use in runtime.workflows.triggers(source)
@@ -225,16 +168,7 @@ def _wanted(
 
 def _fits(use: TriggerUse, said: Mapping[str, str]) -> bool:
     statuses = _listed(use.with_.get("status"))
-    if statuses and "status" in said and said["status"] not in statuses:
-        return False
-    keywords = [word.casefold() for word in _listed(use.with_.get("keywords"))]
-    if not keywords or "keywords" not in said:
-        return True
-    text = said["keywords"].strip().casefold()
-    return any(
-        text == word or (text.startswith(word) and not text[len(word)].isalnum())
-        for word in keywords
-    )
+    return not statuses or "status" not in said or said["status"] in statuses
 
 
 def _listed(value: Any) -> list[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from ringback.clock import from_ms, to_ms
 from ringback.engine import opening
 from ringback.engine.job import Job
+from ringback.engine.replies import wait_for_reply
 from ringback.engine.sending import send_message
 from ringback.engine.walk import Stopped
 from ringback.journal import messages, runs, waits
@@ -229,6 +230,7 @@ def _over(job: Job) -> list[Any]:
 OPERATIONS: dict[str, Operation] = {
     "send_message": send_message,
     "wait_for_delivery": wait_for_delivery,
+    "wait_for_reply": wait_for_reply,
     "wait": wait,
     "stop": stop,
     "call": call,
