@@ -23,6 +23,7 @@ lint: $(VENV)/.dev ## ruff: mistakes and format
 
 types: $(VENV)/.dev ## mypy, strict
 	@$(BIN)/mypy
+	@cd connectors && MYPYPATH=../runner:. ../$(BIN)/mypy --config-file ../pyproject.toml $(addprefix -p ,$(sort $(foreach file,$(wildcard connectors/*/*.py),$(notdir $(patsubst %/,%,$(dir $(file)))))))
 
 docs: $(VENV)/.dev ## write the reference pages again from schemas and manifests
 	@$(BIN)/ringback docs --write
