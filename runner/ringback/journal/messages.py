@@ -116,21 +116,6 @@ _TAKE = Statement(
     .where(messages.c.id == bindparam("message_id"), messages.c.run_id.is_(None))
     .values(run_id=bindparam("by_run"), step_path=bindparam("by_step"))
 )
-_FROM = Statement(
-    select(*_COLUMNS)
-    .where(
-        messages.c.number_from == bindparam("number"),
-        messages.c.direction == "in",
-        messages.c.created_at >= bindparam("since"),
-    )
-    .order_by(messages.c.id)
-    .limit(bindparam("at_most"))
-)
-_TAKE = Statement(
-    update(messages)
-    .where(messages.c.id == bindparam("message_id"), messages.c.run_id.is_(None))
-    .values(run_id=bindparam("by_run"), step_path=bindparam("by_step"))
-)
 
 
 def add_message(conn: Connection, message: Message) -> None:
@@ -200,19 +185,6 @@ def sent_to(conn: Connection, number: str, since: int, limit: int = 100) -> list
     """What was sent to a number since then, newest first."""
     values = {"number": number, "since": since, "at_most": limit}
     return [_message(row) for row in _TO.rows(conn, values)]
-
-
-def received_from(conn: Connection, number: str, since: int, limit: int = 100) -> list[Message]:
-    """What came in from a number since then and no run has taken yet, oldest first."""
-    values = {"number": number, "since": since, "at_most": limit}
-    found = [_message(row) for row in _FROM.rows(conn, values)]
-    return [message for message in found if message.run_id is None]
-
-
-def take(conn: Connection, message_id: str, run_id: str, path: str) -> bool:
-    """Give a message that came in to the step that waited for it; False when another has it."""
-    values = {"message_id": message_id, "by_run": run_id, "by_step": path}
-    return bool(_TAKE.run(conn, values))
 
 
 def received_from(conn: Connection, number: str, since: int, limit: int = 100) -> list[Message]:
