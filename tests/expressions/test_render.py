@@ -40,6 +40,7 @@ SCOPE: dict[str, Any] = {
         ("{{ now | date('%A %d %B') }}", "Tuesday 01 September"),
         ("{{ 1234.5 | money('£') }}", "£1,234.50"),
         ("{{ agreement.middle | default('-') }}{{ agreement.blank | default('?') }}", "-?"),
+        ("{{ agreement.middle.initial | default('-') }}{{ nobody['x'].y | default('?') }}", "-?"),
         ("{{ agreement.items | map('string') | list }}", ["1", "2"]),
         ("{{ agreement.items | join(', ') }}", "1, 2"),
         ("{% for n in agreement.items %}{{ loop.index }}:{{ n }} {% endfor %}", "1:1 2:2 "),

@@ -129,7 +129,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         # Data before methods: `order.items` of a webhook's JSON is its items, not dict.items.
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
+        # So that `trigger.query.source | default('web')` holds where there is no query at all.
+        if isinstance(obj, Missing):
+            return obj
         return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return obj if isinstance(obj, Missing) else super().getitem(obj, argument)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, str):
