@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from tests.catalogue.manifests import gateway
-from tests.connectors.harness import FakeContext, Script
+from tests.connectors.harness import FakeContext
 
 from ringback.connectors import invoke
-from ringback.connectors.examples import NOW
+from ringback.connectors.examples import NOW, Script
 from ringback.connectors.manifest import Action, Manifest
 from ringback.connectors.transport import Answer, Call
 from ringback.problems import Failure

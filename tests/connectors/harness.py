@@ -16,9 +16,9 @@ from ringback.clock import to_ms
 from ringback.connectors import callbacks, examples, invoke, values, verify
 from ringback.connectors.callbacks import IncomingRequest
 from ringback.connectors.catalogue import load_catalogue
-from ringback.connectors.examples import NOW, public_url_of
+from ringback.connectors.examples import NOW, Script, public_url_of
 from ringback.connectors.manifest import Manifest
-from ringback.connectors.transport import Answer, Call
+from ringback.connectors.transport import Call
 from ringback.problems import Failure
 
 CATALOGUE = load_catalogue()
@@ -67,27 +67,6 @@ def cases_of(manifest: Manifest) -> Iterator[Case]:
 
 
 CASES = [case for manifest in CATALOGUE.connectors.values() for case in cases_of(manifest)]
-
-
-class Script:
-    """A `Sender` that gives the answers of a case in order and keeps the calls."""
-
-    def __init__(self, answers: list[Mapping[str, Any]]) -> None:
-        self.left = list(answers)
-        self.calls: list[Call] = []
-
-    def send(self, call: Call) -> Answer:
-        self.calls.append(call)
-        assert self.left, f"The case has no answer for {call.method} {call.url}."
-        written = self.left.pop(0)
-        if "failure" in written:
-            raise Failure(written["failure"], "The call failed, as the case says.")
-        headers = {name.lower(): str(value) for name, value in written.get("headers", {}).items()}
-        body = written.get("body", "")
-        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        if not isinstance(body, str):
-            headers.setdefault("content-type", "application/json")
-        return Answer(written.get("status", 200), headers, content, call.url)
 
 
 @dataclass

@@ -139,7 +139,7 @@ def _wrong_failure(case: Case, failed: Failure | verify.Refused) -> str:
 
 
 def _called(manifest: Manifest, settings: Mapping[str, Any], case: Case) -> Any:
-    script = _Script(list(case.get("answers", [])))
+    script = Script(list(case.get("answers", [])))
     context = _Context(script, settings, from_ms(now_ms_of(case)))
     if "ask" in case:
         told = invoke.ask_status(manifest, settings, case["ask"], script, context=context)
@@ -168,12 +168,14 @@ def shown(one: Report | Inbound | Ping) -> dict[str, Any]:
 
 
 @dataclass
-class _Script:
-    """A `Sender` that gives the answers of a case in order."""
+class Script:
+    """A `Sender` that gives the answers of a case in order and keeps the calls."""
 
     left: list[Mapping[str, Any]]
+    calls: list[Call] = field(default_factory=list)
 
     def send(self, call: Call) -> Answer:
+        self.calls.append(call)
         if not self.left:
             raise Failure("internal", f"The case has no answer for {call.method} {call.url}.")
         written = self.left.pop(0)
@@ -191,7 +193,7 @@ class _Script:
 class _Context:
     """An `sdk.Context` for gateways whose send, or whose signature, is Python."""
 
-    script: _Script
+    script: Script
     settings: Mapping[str, Any]
     moment: datetime
     project: Mapping[str, Any] = field(default_factory=dict)
