@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench docs crash wheel clean
+.PHONY: help demo test rings ring-kannel lint types bench docs crash wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -17,6 +17,13 @@ demo: $(VENV)/.runtime ## a real .docx in, an SMS out, its delivery back: the wh
 
 test: $(VENV)/.dev ## the tests
 	@$(BIN)/python -m pytest -n $(JOBS) -q
+
+rings: $(VENV)/.rings ## what the gateways' own programs and SDKs say: Kannel, Twilio, Plivo, MessageBird, Vonage, SMSGate
+	@$(BIN)/python -m pytest -q -m ring
+
+ring-kannel: $(VENV)/.dev ## a real Kannel: install it, start it, text out and in through it, stop it
+	@.ci/kannel
+	@RINGBACK_RINGS=required $(BIN)/python -m pytest -q -s tests/rings/test_kannel.py
 
 lint: $(VENV)/.dev ## ruff: mistakes and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -52,4 +59,9 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "Setting up the tools (once) …"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.rings: $(VENV)/.dev
+	@echo "Setting up the SDKs of the rings (once) …"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,rings]'
 	@touch $@
