@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 import time
@@ -12,9 +13,17 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.catalogue import vectors
+from tests.rings.kannel import until
+from tests.rings.needed import absent
 
+from ringback.clock import SystemClock
+from ringback.connectors.catalogue import load_catalogue
 from ringback.connectors.incoming import incoming
+from ringback.connectors.transport import Answer, Call
 from ringback.connectors.verify import SCHEMES, Refused
+from ringback.rehearsal.gateway import Rehearsal
+from ringback.rehearsal.project import stand_in_settings
+from ringback.rehearsal.server import RehearsalServer
 
 pytestmark = pytest.mark.ring
 FORM = {"Content-Type": vectors.FORM}
@@ -24,12 +33,13 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 def sdk(name: str) -> Any:
-    """A module of an SDK; the test is skipped where it is not installed."""
+    """A module of an SDK; where it is not installed the ring is absent."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip(
-            name, reason=f"the SDK {name.partition('.')[0]} is not installed"
-        )
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            absent(f"{error.name} is not installed: pip install -e '.[rings]'")
 
 
 def options(scheme: str) -> dict[str, Any]:
@@ -111,3 +121,37 @@ def test_vonage_token() -> None:
     request = incoming("POST", ADDRESSES[0], {}, b"{}")
     signed = SCHEMES["jwt"].sign(options("vonage.*jwt*"), request, round(time.time() * 1000))
     assert verify_signature(signed.headers["authorization"].removeprefix("Bearer "), SECRET)
+
+
+class Nobody:
+    """Takes the callbacks, which are not the subject here."""
+
+    def send(self, call: Call) -> Answer:
+        return Answer(200, {}, b"", call.url)
+
+
+def test_smsgates_own_client_drives_the_rehearsed_one() -> None:
+    """It sends, reads the answer, and asks until the message is delivered; a wrong password is refused."""
+    client, domain = sdk("android_sms_gateway.client"), sdk("android_sms_gateway.domain")
+    unauthorized = sdk("android_sms_gateway.errors").UnauthorizedError
+    manifest = load_catalogue().connectors["smsgate"]
+    settings = stand_in_settings(manifest, {})
+    rehearsal = Rehearsal(manifest, settings, "https://x.example/cb", SystemClock(), connection="phone", delay_ms=20)  # fmt: skip
+    server = RehearsalServer([rehearsal], transport=Nobody())
+    address, (name, password) = server.start(), (settings["username"], settings["password"])
+    text = domain.TextMessage("Your car is ready.")
+    message = domain.Message(phone_numbers=["+447700900077"], text_message=text, with_delivery_report=True)  # fmt: skip
+    delivered, pending = domain.ProcessState.Delivered, domain.ProcessState.Pending
+    try:
+        with client.APIClient(name, password, base_url=address) as phone:
+            taken = phone.send(message)
+            assert taken.state == pending
+            until("it is delivered", lambda: phone.get_state(taken.id).state == delivered)
+        with (
+            client.APIClient(name, "wrong", base_url=address) as phone,
+            pytest.raises(unauthorized),
+        ):
+            phone.send(message)
+    finally:
+        server.stop()
+    assert [(one["to"], one["text"]) for one in server.taken] == [("+447700900077", text.text)]

@@ -248,7 +248,7 @@ def asked_after(action: Action, call: Call) -> str | None:
 def tell(action: Action, gateway_id: str, status: str) -> Answer:
     """The answer to a question after a message, made of the recorded one where there is one."""
     response = action.response or Response()
-    example = recorded.told(action.connector)
+    example = recorded.told(action.connector, status)
     sources: dict[str, Any] = {"body": {}, "headers": {}}
     if example is not None:
         sources = {
@@ -257,7 +257,9 @@ def tell(action: Action, gateway_id: str, status: str) -> Answer:
         }
     else:
         _make_hold(response, sources)
-    word = next((word for word, known in response.statuses.items() if known == status), status)
+    word = response.status.read(sources) if response.status else None
+    if response.statuses.get(str(word).strip().casefold()) != status:
+        word = next((word for word, known in response.statuses.items() if known == status), status)
     for pick, value in ((response.id, gateway_id), (response.status, word)):
         if pick is not None:
             put(present_path(pick, sources), sources, value)

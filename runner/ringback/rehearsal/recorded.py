@@ -25,13 +25,16 @@ def accepted(manifest: Manifest) -> tuple[Mapping[str, Any], Any] | None:
     return found[min(found)] if found else None
 
 
-def told(manifest: Manifest) -> Mapping[str, Any] | None:
-    """An answer by which the gateway said what became of a message."""
+def told(manifest: Manifest, status: str) -> Mapping[str, Any] | None:
+    """An answer by which the gateway said what became of a message: that it is `status`, where one is recorded."""
+    found: Mapping[str, Any] | None = None
     for case in cases(manifest.folder):
-        answers = case.get("answers") or []
-        if "ask" in case and isinstance(case.get("expect"), Mapping) and answers:
-            return dict(answers[-1])
-    return None
+        answers, expected = case.get("answers") or [], case.get("expect")
+        if "ask" in case and isinstance(expected, Mapping) and answers:
+            if expected.get("status") == status:
+                return dict(answers[-1])
+            found = found or dict(answers[-1])
+    return found
 
 
 def callbacks(manifest: Manifest, kind: str) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
