@@ -59,6 +59,46 @@ def test_recipes_are_listed_in_their_readme() -> None:
     assert [recipe for recipe in RECIPES if f"[{recipe}]({recipe}.yaml)" not in readme] == []
 
 
+ASKING = """\
+trigger: { uses: webhook.received, with: { path: hello } }
+steps:
+  - id: question
+    uses: sms.send
+    with: { to: "{{ trigger.body.phone }}", text: "Coming? Y/N" }
+  - id: answer
+    uses: sms.wait_for_reply
+    with: { message: "{{ question }}", keywords: { "yes": [Y], "no": [N] }, timeout: 2 days }
+  - uses: sms.send
+    with: { to: "{{ trigger.body.phone }}", text: "{{ answer.keyword or 'silence' }}" }
+examples:
+  - name: An example
+    given: { body: { name: Amina, phone: "+447700900077" } }
+"""
+REPLIES = {
+    "an answer": ("[{ after: 5 minutes, text: Y }]", "yes"),
+    "after a while": ("[{ after: 1 hour, text: what? }, { after: 30 hours, text: n }]", "no"),
+    "too late": ("[{ after: 3 days, text: Y }]", "silence"),
+    "somebody else": ('[{ after: 1 hour, text: Y, from: "+447700900099" }]', "silence"),
+    "nobody": ("[]", "silence"),
+}
+
+
+@pytest.mark.parametrize("case", REPLIES)
+def test_replies(project: Path, case: str) -> None:
+    replies, said = REPLIES[case]
+    rest = f"gateway: {{ replies: {replies} }}\nexpect: [{{ sms: {{}} }}, {{ sms: {{ text: {said} }} }}]"
+    shown = play(
+        project, rest.replace("text: yes", 'text: "yes"').replace("text: no", 'text: "no"'), ASKING
+    )
+    assert shown.exit_code == 0, shown.output
+
+
+def test_a_reply_whose_time_cannot_be_read(project: Path) -> None:
+    shown = play(project, "gateway: { replies: [{ after: soon, text: Y }] }", ASKING)
+    assert shown.exit_code == 1
+    assert "`after` takes a duration" in shown.output
+
+
 HOLDS = {
     "text": 'expect: [{ sms: { to: "+447700900077", text: Hello Amina } }]',
     "national number": "expect: [{ sms: { to: \"{{ '07700 900077' | phone }}\" } }]",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from ringback.cli import knock, opening
+from ringback.cli.texting import Replies
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -65,8 +66,9 @@ def play(
         workflow = knock.open_to_examples(workflow, catalogue)
         stage = _open(workflow, example, settings, catalogue, clock, refused)
         try:
+            replies = Replies(stage, (example.get("gateway") or {}).get("replies") or ())
             run_id = knock.bring_in(stage, workflow, given, source.parent)
-            _advance(stage.runtime, stage.transport)
+            _advance(stage.runtime, stage.transport, replies)
             played = _told(stage.runtime, stage.transport, run_id)
         finally:
             stage.runtime.close(0)
@@ -173,12 +175,12 @@ class _Callbacks:
         self._transport.deliver_due()
 
 
-def _advance(runtime: Runtime, transport: InProcess) -> None:
+def _advance(runtime: Runtime, transport: InProcess, replies: Replies) -> None:
     """Let time pass from one event to the next until nothing is left that time alone brings on."""
     from ringback.engine import inline
 
     until = runtime.clock.now_ms() + LONGEST_MS
-    inline.drain(runtime, until=until, sources=[_Callbacks(transport)])
+    inline.drain(runtime, until=until, sources=[_Callbacks(transport), replies])
 
 
 def _told(runtime: Runtime, transport: InProcess, run_id: str) -> Played:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from zoneinfo import available_timezones
 
+from ringback.workflow.check_steps import duration_problem
 from ringback.workflow.check_values import inputs_problems
 from ringback.workflow.cron import cron_problem
 from ringback.workflow.nearest import did_you_mean, nearest
@@ -70,6 +72,8 @@ def _trigger(
         _webhook(around, given, path, seen)
     if trigger.source == "schedule":
         _schedule(around, given, path)
+    if trigger.source == "inbound" and given.get("match") == "pattern":
+        _patterns(around, given.get("keywords"), (*path, "with", "keywords"))
 
 
 def _webhook(around: Surroundings, given: Data, path: Place, seen: dict[str, Place]) -> None:
@@ -137,6 +141,28 @@ def _schedule(around: Surroundings, given: Data, path: Place) -> None:
         zone_problem(around, zone, (*path, "with", "timezone"))
 
 
+def _patterns(around: Surroundings, keywords: object, path: Place) -> None:
+    """Keywords that are to be regular expressions, and are none."""
+    for inner, written in _leaves(keywords):
+        try:
+            re.compile(str(written))
+        except re.error as error:
+            message = f"“{written}” is not a regular expression: {error}."
+            then = "For example: ^[0-9]{6}$ is six digits and nothing else."
+            around.say("pattern", message, then, (*path, *inner))
+
+
+def _leaves(value: object, path: Place = ()) -> Iterator[tuple[Place, object]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, (*path, number))
+    else:
+        yield path, value
+
+
 def zone_problem(around: Surroundings, zone: str, path: Place) -> None:
     """A time zone that the IANA database does not have."""
     known = available_timezones()
@@ -171,6 +197,9 @@ def examples_problems(around: Surroundings) -> None:
                     (*path, "inputs", name),
                     "key",
                 )
+        for number, reply in entries(mapping(example.get("gateway")).get("replies")):
+            place = (*path, "gateway", "replies", number, "after")
+            duration_problem(around, reply.get("after"), "after", place)
         for place, file in _files_of(given, path):
             if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
                 around.say(
