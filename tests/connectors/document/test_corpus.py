@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def test_every_file_is_read_or_refused_with_a_reason(tmp_path: Path) -> None:
     read, refused, slowest = 0, dict[str, str](), (0.0, "")
     for path in sorted(Path(CORPUS).iterdir()):
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             survey = module("survey").survey_file(path, comments=True)
             json.dumps(survey)
@@ -37,7 +37,7 @@ def test_every_file_is_read_or_refused_with_a_reason(tmp_path: Path) -> None:
             read += 1
         except Failure as failure:
             refused[path.name] = failure.message if failure.code == "document_refused" else ""
-        slowest = max(slowest, (time.perf_counter() - started, path.name))
+        slowest = max(slowest, (time.thread_time() - started, path.name))
     print(f"{read} read, {len(refused)} refused, slowest {slowest[0]:.3f} s ({slowest[1]})")
     for name, reason in refused.items():
         print(f"  {name}: {reason}")

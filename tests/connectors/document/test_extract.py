@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
-import docx
 import pytest
 from tests.connectors.document.builders import cell, p, pdf, row, table, word
 from tests.connectors.document.modules import SAMPLES, Given, extract, module
@@ -331,38 +329,3 @@ def test_the_same_name_every_time(tmp_path: Path) -> None:
     fields = {"name": "Student name"}
     for content in (FORM, word(p("Student name: Amina Yusuf")), TEXTS[0].encode()):
         assert extract(tmp_path, content, fields)["name"] == "Amina Yusuf"
-
-
-def test_reading_is_faster_than_python_docx_walking(tmp_path: Path) -> None:
-    path = tmp_path / "document"
-    path.write_bytes((SAMPLES / "enrolment.docx").read_bytes())
-    fields = module("fields").declare(
-        {
-            "name": {"label": ["Student name", "Full name"], "required": True},
-            "phone": {"label": ["Phone", "Mobile"], "type": "phone"},
-            "email": "Email",
-            "signed": {"label": "Signed on", "type": "date"},
-        }
-    )
-    setting = module("setting").setting({"country": "GB"}, 2026)
-    read_document, read_fields = module("reader").read_document, module("extract").read_fields
-
-    def ours() -> None:
-        assert read_fields(read_document(path), fields, setting).values["name"] == "Amina Yusuf"
-
-    def theirs() -> None:
-        document = docx.Document(str(path))
-        texts = [paragraph.text for paragraph in document.paragraphs]
-        texts += [one.text for each in document.tables for line in each.rows for one in line.cells]
-        assert "Amina Yusuf" in texts
-
-    assert best(ours) < best(theirs)
-
-
-def best(work: Any) -> float:
-    taken = []
-    for _ in range(7):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return min(taken)
