@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +17,27 @@ from ringback.paths import PROJECT_FILE
 from ringback.problems import Mistakes, Problem
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _PROJECT = {"name": "", "country": None, "locale": "en", "timezone": "UTC"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many messages a connection may take: within any second or minute, and in a day or month of the project's calendar."""
+
+    per_second: int | None = None
+    per_minute: int | None = None
+    per_day: int | None = None
+    per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What the operator pays for each `per`: a `segment` or a `message`."""
+
+    per: str
+    amount: Decimal
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +47,34 @@ class Connection:
     name: str
     uses: str
     settings: Mapping[str, Any] = field(repr=False)
+    limits: Limits = Limits()
+    prices: Prices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """A part of the day, in minutes since midnight; it goes over midnight where `ends` is not after `begins`."""
+
+    begins: int
+    ends: int
+
+
+ANSWERS: Mapping[str, str] = {
+    "stop": "You will get no more texts from {{ project.name or 'us' }}. Text START to get them again.",
+    "start": "You will get texts from {{ project.name or 'us' }} again. Text STOP to end them.",
+    "help": "Texts from {{ project.name or 'us' }}. Text STOP to get no more of them.",
+}
+"""What STOP, START and HELP are answered with, unless the project says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRules:
+    """What holds for every message of a project. `answers` are templates by word; an empty one is not sent."""
+
+    repeat_window_ms: int = 600_000
+    quiet_hours: QuietHours | None = None
+    plain_quotes: bool = False
+    answers: Mapping[str, str] = field(default_factory=lambda: dict(ANSWERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +111,7 @@ class Settings:
     hook_secrets: Mapping[str, tuple[str, ...]] = field(repr=False)
     allow_private: tuple[str, ...]
     secrets: frozenset[str] = field(repr=False)
+    messages: MessageRules = MessageRules()
 
 
 def load_settings(
@@ -215,7 +265,38 @@ def _settings(folder: Path, reader: _Reader) -> Settings:
         hook_secrets=hook_secrets,
         allow_private=reader.words("http", "allow_private"),
         secrets=frozenset(reader.secrets),
+        messages=_messages(reader),
     )
+
+
+def _messages(reader: _Reader) -> MessageRules:
+    answers = dict(ANSWERS)
+    for word in answers:
+        said = reader.get("messages", f"{word}_text")
+        if said is not None:
+            answers[word] = str(said) if said is not False else ""
+    return MessageRules(
+        repeat_window_ms=reader.read(600_000, _duration, "messages", "repeat_window"),
+        quiet_hours=_quiet_hours(reader),
+        plain_quotes=reader.get("messages", "plain_quotes") is True,
+        answers=answers,
+    )
+
+
+def _quiet_hours(reader: _Reader) -> QuietHours | None:
+    place = ("messages", "quiet_hours")
+    if not reader.section(*place):
+        return None
+    begins, ends = (reader.read(-1, _time_of_day, *place, name) for name in ("from", "to"))
+    for name, minutes in (("from", begins), ("to", ends)):
+        if minutes < 0 and reader.get(*place, name) is None:
+            reader.report("missing_key", f"The quiet hours have no `{name}`.", 'Write it as "21:00".', place)  # fmt: skip
+    if begins < 0 or ends < 0:
+        return None
+    if begins == ends:
+        reader.report("wrong_value", "The quiet hours take the whole day.", "Let them end before they begin again.", place)  # fmt: skip
+        return None
+    return QuietHours(begins, ends)
 
 
 def _connections(reader: _Reader) -> dict[str, Connection]:
@@ -229,8 +310,36 @@ def _connections(reader: _Reader) -> dict[str, Connection]:
                 ("connections", name),
             )
             continue
-        made[str(name)] = Connection(str(name), said["uses"], said.get("with") or {})
+        place = ("connections", name)
+        made[str(name)] = Connection(
+            str(name),
+            said["uses"],
+            said.get("with") or {},
+            _limits(reader, place),
+            _prices(reader, place),
+        )
     return made
+
+
+def _limits(reader: _Reader, place: Path_) -> Limits:
+    said = reader.section(*place, "limits")
+    names = [name for name in Limits.__slots__ if name in said]
+    read = {name: reader.read(0, _limit, *place, "limits", name) for name in names}
+    return Limits(**{name: count or None for name, count in read.items()})
+
+
+def _prices(reader: _Reader, place: Path_) -> Prices | None:
+    said = reader.section(*place, "prices")
+    if not said:
+        return None
+    try:
+        amount = Decimal(str(said["amount"]))
+        if not amount.is_finite() or amount < 0:
+            raise ValueError
+    except (KeyError, InvalidOperation, ValueError):
+        reader.report("wrong_value", "The prices have no amount that is a number.", "Write amount: 0.04", (*place, "prices"))  # fmt: skip
+        return None
+    return Prices(str(said.get("per") or ""), amount, str(said.get("currency") or ""))
 
 
 def _workflows(reader: _Reader) -> dict[str, WorkflowSettings]:
@@ -284,6 +393,19 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
         raise ValueError(f"“{value}” is not a number from 1 to 256.")
     return value
+
+
+def _limit(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"“{value}” is not a limit. Write a whole number from 1.")
+    return value
+
+
+def _time_of_day(value: Any) -> int:
+    found = _TIME.fullmatch(str(value).strip())
+    if found is None:
+        raise ValueError(f'“{value}” is not a time of day. Write it as "21:00", with quotes.')
+    return int(found[1]) * 60 + int(found[2])
 
 
 def _size(value: Any) -> int:

@@ -35,6 +35,7 @@ SECRET = "sk-live-planted-0123456789"
 
 PROJECT = """
 project: {name: Harbour School, country: GB, locale: en-GB, timezone: Europe/London, staff_phone: "+447700900200"}
+messages: {repeat_window: 0}
 send_through: front-desk
 connections:
   front-desk: {uses: mysmsgate, with: {api_key: "SECRET", base_url: "https://front.example"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ringback.problems import Failure
-from ringback.sms.gate import judge, pass_or_fail
+from ringback.sms.gate import Sending, judge, pass_or_fail
 
 NUMBERS = [
     ("07700 900077", "GB", "+447700900077"),
@@ -19,7 +19,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("number", "country", "made"), NUMBERS)
 def test_numbers_become_international(number: str, country: str, made: str) -> None:
-    gate = judge(number, "Hi", {"country": country})
+    gate = judge(Sending(number, "Hi", {"country": country}))
     assert gate.number == made
     assert all(verdict.passed for verdict in gate.verdicts)
     pass_or_fail(gate)
@@ -36,7 +36,7 @@ REFUSED = [
 @pytest.mark.parametrize(("number", "text", "code"), REFUSED)
 def test_what_does_not_pass_says_why(number: str, text: str, code: str) -> None:
     with pytest.raises(Failure) as raised:
-        pass_or_fail(judge(number, text, {"country": "GB"}))
+        pass_or_fail(judge(Sending(number, text, {"country": "GB"})))
     assert raised.value.code == code
     assert raised.value.next
     assert not raised.value.detail["gate"][-1]["passed"]

@@ -15,7 +15,8 @@ from ringback.engine.settle import cancel, settle
 from ringback.ids import new_id
 from ringback.journal import events, runs
 from ringback.sdk import File
-from ringback.sms import reports
+from ringback.sms import optout, reports
+from ringback.sms.gate import as_told
 from ringback.workflow.model import TriggerUse, Workflow
 
 __all__ = [
@@ -103,6 +104,8 @@ def accept_report(runtime: Runtime, connection: str, report: Report, raw: Any) -
         if added.duplicate:
             return added.id, [], []
         applied = reports.apply_report(conn, connection, report, added.id, country, now)
+        number = applied.message.number_to if applied.message else as_told(report.number, country)
+        optout.learn(conn, report.code, number, connection, report.detail or report.raw_status, now)
         message = reports.as_output(applied.message) if applied.message is not None else {}
         data = {
             "message": message,

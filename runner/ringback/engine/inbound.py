@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 
 from ringback.clock import from_ms
 from ringback.connectors.callbacks import Inbound
-from ringback.engine import opening, replies
+from ringback.engine import answering, opening, replies
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
 from ringback.journal import events, messages, runs
 from ringback.journal.messages import Message
 from ringback.problems import Failure
-from ringback.sms import keywords
-from ringback.sms.gate import e164
+from ringback.sms import keywords, optout
+from ringback.sms.gate import as_told
 from ringback.workflow.model import TriggerUse, Workflow
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any) -> list[str]:
     """Keep a message that came in; the ids of the runs that it opened or woke. A copy does neither.
 
-    A reply that a run waits for opens no other run, unless the trigger says `also_replies`.
+    A reply that a run waits for opens no other run, unless the trigger says `also_replies`. STOP, START and
+    HELP are acted upon first; then only those workflows run that listen for such words.
     """
     now = runtime.clock.now_ms()
     source = f"callback:{connection}"
@@ -48,17 +49,32 @@ def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any
             return [run.id for run in runs.of_event(conn, added.id)], [], []
         wait = replies.taker(conn, message)
         woken = []
+        heard = optout.hear(
+            conn,
+            message.number_from or "",
+            message.text,
+            connection,
+            now,
+            gateway_said=inbound.opt_out,
+            awaited=wait is not None,
+        )
+        told = message if heard is None else message._replace(detail=heard.said)
         if wait is None:
-            messages.add_message(conn, message)
+            messages.add_message(conn, told)
         else:
-            mine = message._replace(run_id=wait.run_id, step_path=wait.path)
+            mine = told._replace(run_id=wait.run_id, step_path=wait.path)
             messages.add_message(conn, mine)
             if replies.take(conn, wait, mine, now):
                 woken.append(wait.run_id)
-        made = []
-        for workflow, index in wanted(runtime, connection, inbound.text, taken=wait is not None):
-            plan = opening.plan(runtime, workflow, index, event)
-            made.append(opening.open_run(conn, runtime, plan, event, added.id))
+        listening = wanted(runtime, connection, inbound.text, taken=wait is not None)
+        if heard is not None:
+            listening = [one for one in listening if one[0].triggers[one[1]].with_.get("keywords")]
+        plans = [opening.plan(runtime, workflow, index, event) for workflow, index in listening]
+        answer = None
+        if heard is not None and not inbound.opt_out:
+            answer = answering.plan(runtime, heard, event)
+        plans += [answer] if answer is not None else []
+        made = [opening.open_run(conn, runtime, plan, event, added.id) for plan in plans]
         return [*woken, *(one.run_id for one in made)], made, woken
 
     run_ids, made, woken = runtime.journal.write(write)
@@ -104,7 +120,7 @@ def _message(runtime: Runtime, connection: str, inbound: Inbound, now: int) -> M
         terminal=True,
         created_at=now,
         updated_at=now,
-        number_from=e164(inbound.number_from, country) or inbound.number_from,
+        number_from=as_told(inbound.number_from, country),
         number_to=inbound.number_to,
         status_at=inbound.at_ms or now,
     )

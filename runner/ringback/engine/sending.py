@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 from ringback.connectors import invoke
 from ringback.connectors.invoke import SendResult
 from ringback.connectors.manifest import Action
-from ringback.engine import effects
+from ringback.engine import answering, effects
 from ringback.engine.context import StepContext
 from ringback.engine.job import Job
 from ringback.engine.runtime import Runtime
 from ringback.journal import messages, steps, waits
 from ringback.journal.messages import Message
 from ringback.problems import Failure
-from ringback.sms import gate, reports, send
+from ringback.sms import gate, optout, reports, send
 
 ROLE = "sms.send"
 
@@ -52,17 +52,21 @@ class _Send:
         )
 
     def begin(self) -> Any:
-        job = self.job
-        verdicts = gate.judge(job.inputs["to"], job.inputs["text"], self.runtime.settings.project)
-        gate.pass_or_fail(verdicts)
-        message = send.draft(
-            verdicts,
-            job.inputs["text"],
-            self.ways[0],
-            job.inputs,
-            self.walk.run.id,
-            job.row.path,
+        job, settings = self.job, self.runtime.settings
+        text = job.inputs["text"]
+        self.sending = gate.Sending(
+            job.inputs["to"],
+            self.runtime.masks.text(text),
+            settings.project,
+            settings.messages,
             self.walk.now,
+            answers=answering.is_answer(self.walk.workflow),
+        )
+        self.gate = gate.judge(self.sending)
+        gate.pass_or_fail(self.gate)
+        job.row = job.row._replace(state="intended", wake_at=None)
+        message = send.draft(
+            self.gate, text, self.ways[0], job.inputs, self.walk.run.id, job.row.path, self.walk.now
         )
         return self.go(message, self.ways, new=True)
 
@@ -88,7 +92,7 @@ class _Send:
         for at, name in enumerate(ways):
             self.action(name)
             message = message._replace(connection=name, updated_at=self.walk.now)
-            self.intend(message, new=new and at == 0)
+            message = self.intend(message, new=new and at == 0)
             try:
                 result = self.call(message)
             except Failure as failure:
@@ -104,21 +108,36 @@ class _Send:
             return self.took(message, result)
         raise AssertionError("a message had no way to go")
 
-    def intend(self, message: Message, *, new: bool) -> None:
-        """The intent is on disk when this returns."""
+    def intend(self, message: Message, *, new: bool) -> Message:
+        """Ask the gate, and keep the intent in the same transaction: it is on disk when this returns.
+
+        Raises `Failure` where the gate says no, and then nothing of this is kept.
+        """
         row, lease = self.job.row, self.walk.lease
         kept = row._replace(input=self.runtime.masks.value(row.input))
-        masked = message._replace(text=self.runtime.masks.text(message.text))
 
-        def write(conn: Connection) -> None:
+        def write(conn: Connection) -> tuple[gate.Gate | None, Message]:
+            made, told = None, message
+            if new:
+                made = gate.judge_recipient(self.sending, self.gate, conn)
+                if not made.verdicts[-1].passed:
+                    return made, message
+                told = send.judged(message, made)
             steps.put(conn, lease, kept)
+            masked = told._replace(text=self.runtime.masks.text(told.text))
             if new:
                 messages.add_message(conn, masked)
             else:
                 messages.update_message(conn, masked)
+            return made, told
 
+        answer = self.walk.commit(write)
+        assert answer is not None
+        judged, message = answer
+        if judged is not None:
+            gate.pass_or_fail(judged)
         self.walk.rows[row.path] = row
-        self.walk.commit(write)
+        return message
 
     def call(self, message: Message) -> SendResult:
         _, manifest, settings = self.runtime.connection(message.connection)
@@ -196,6 +215,11 @@ class _Send:
                 "rejected" if refused else "failed", now, None, failure.code, failure.message
             )
             self.walk.also(lambda conn: _end(conn, message.id, said, now))
+            self.walk.also(
+                lambda conn: optout.learn(
+                    conn, failure.code, message.number_to, message.connection, failure.message, now
+                )
+            )
             raise
         return self.job.succeed(output, urgent=True)
 

@@ -101,6 +101,12 @@ _TO = Statement(
     .order_by(messages.c.id.desc())
     .limit(bindparam("at_most"))
 )
+_NEWEST_TO = Statement(
+    select(*_COLUMNS)
+    .where(messages.c.number_to == bindparam("number"), messages.c.direction == "out")
+    .order_by(messages.c.id.desc())
+    .limit(bindparam("at_most"))
+)
 _FROM = Statement(
     select(*_COLUMNS)
     .where(
@@ -185,6 +191,11 @@ def sent_to(conn: Connection, number: str, since: int, limit: int = 100) -> list
     """What was sent to a number since then, newest first."""
     values = {"number": number, "since": since, "at_most": limit}
     return [_message(row) for row in _TO.rows(conn, values)]
+
+
+def newest_to(conn: Connection, number: str, limit: int = 20) -> list[Message]:
+    """What was sent to a number last, newest first."""
+    return [_message(row) for row in _NEWEST_TO.rows(conn, {"number": number, "at_most": limit})]
 
 
 def received_from(conn: Connection, number: str, since: int, limit: int = 100) -> list[Message]:

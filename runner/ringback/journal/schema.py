@@ -276,3 +276,37 @@ message_ids = Table(
     sqlite_with_rowid=False,
 )
 Index("message_ids_message", message_ids.c.message_id)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("invalid", Integer, nullable=False),
+    Column("invalid_why", Text, nullable=False),
+    Column("opted_out_at", BigInteger),
+    Column("opted_out_source", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+Index("places_at", places.c.connection, places.c.at)
+
+counts = Table(
+    "counts",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("used", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)

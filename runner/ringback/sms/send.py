@@ -51,8 +51,7 @@ def draft(
 ) -> Message:
     """A message about to be sent, with the gate's verdicts at the head of its timeline."""
     size = segments(text)
-    verdicts = [verdict.as_json() for verdict in gate.verdicts]
-    return Message(
+    made = Message(
         id=new_id("msg"),
         direction="out",
         connection=connection,
@@ -66,8 +65,16 @@ def draft(
         number_to=gate.number,
         segments=size.count,
         encoding=size.encoding,
-        timeline=({"at": now, "heard_at": now, "status": "sending", "gate": verdicts},),
     )
+    return judged(made, gate)
+
+
+def judged(message: Message, gate: Gate) -> Message:
+    """The message with what the gate said of it."""
+    now = message.created_at
+    verdicts = [verdict.as_json() for verdict in gate.verdicts]
+    head = {"at": now, "heard_at": now, "status": "sending", "gate": verdicts}
+    return message._replace(timeline=(head, *message.timeline[1:]))
 
 
 def payload(message: Message, reference: str | None) -> dict[str, Any]:
