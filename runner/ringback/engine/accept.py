@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
-from ringback.connectors.callbacks import Report
 from ringback.engine import opening
 from ringback.engine.inbound import accept_inbound
+from ringback.engine.reported import accept_report
 from ringback.engine.runtime import Runtime
 from ringback.engine.settle import cancel, settle
-from ringback.ids import new_id
-from ringback.journal import events, runs
+from ringback.journal import runs
 from ringback.sdk import File
-from ringback.sms import optout, reports
-from ringback.sms.gate import as_told
 from ringback.workflow.model import TriggerUse, Workflow
 
 __all__ = [
@@ -81,50 +76,6 @@ def start_manual(
     )
 
 
-def accept_report(runtime: Runtime, connection: str, report: Report, raw: Any) -> str:
-    """Keep a delivery report, fold it into its message, and let who waits for it go on. Returns the event's id.
-
-    A copy changes nothing. Raises `Failure("internal")` when it could not be kept.
-    """
-    now = runtime.clock.now_ms()
-    country = str(runtime.settings.project.get("country") or "")
-    source = f"callback:{connection}"
-
-    def write(conn: Connection) -> tuple[str, list[str], list[opening.Opened]]:
-        added = events.add_event(
-            conn,
-            id=new_id("evt"),
-            source=source,
-            key=report.key,
-            workflow=None,
-            kind="report",
-            data={"connection": connection, "raw": raw},
-            received_at=now,
-        )
-        if added.duplicate:
-            return added.id, [], []
-        applied = reports.apply_report(conn, connection, report, added.id, country, now)
-        number = applied.message.number_to if applied.message else as_told(report.number, country)
-        optout.learn(conn, report.code, number, connection, report.detail or report.raw_status, now)
-        message = reports.as_output(applied.message) if applied.message is not None else {}
-        data = {
-            "message": message,
-            "status": report.status,
-            "raw": raw,
-            "connection": connection,
-        }
-        event = opening.Event("report", source, report.key, data)
-        wanted = _wanted(runtime, "report", connection, {"status": report.status})
-        made = _open_each(conn, runtime, wanted, event)
-        return added.id, applied.woken, made
-
-    event_id, woken, made = runtime.journal.write(write)
-    opening.woken(runtime, woken)
-    for one in made:
-        opening.opened(runtime, one)
-    return event_id
-
-
 def wait_finished(runtime: Runtime, run_id: str, timeout_ms: int) -> bool:
     """Wait until a run that this process advances has ended; False when the time is up first."""
     ended = runtime.watch(run_id)
@@ -141,40 +92,3 @@ def wait_finished(runtime: Runtime, run_id: str, timeout_ms: int) -> bool:
 def _source(runtime: Runtime, use: TriggerUse) -> str:
     trigger = runtime.catalogue.trigger(use.uses)
     return trigger.source if trigger is not None else ""
-
-
-def _open_each(
-    conn: Connection,
-    runtime: Runtime,
-    wanted: Sequence[tuple[Workflow, int]],
-    event: opening.Event,
-) -> list[opening.Opened]:
-    """Open the runs of one event that several workflows listen for."""
-    made = []
-    for workflow, index in wanted:
-        plan = opening.plan(runtime, workflow, index, event)
-        own = event._replace(source=f"{event.source}:{workflow.id}:{index}")
-        made.append(opening.open_event(conn, runtime, plan, own))
-    return made
-
-
-def _wanted(
-    runtime: Runtime, source: str, connection: str, said: Mapping[str, str]
-) -> list[tuple[Workflow, int]]:
-    """The triggers of a source that listen for this connection and status."""
-    return [
-        (workflow, workflow.triggers.index(use))
-        for workflow, use in runtime.workflows.triggers(source)
-        if use.with_.get("connection") in (None, connection) and _fits(use, said)
-    ]
-
-
-def _fits(use: TriggerUse, said: Mapping[str, str]) -> bool:
-    statuses = _listed(use.with_.get("status"))
-    return not statuses or "status" not in said or said["status"] in statuses
-
-
-def _listed(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]

@@ -92,8 +92,12 @@ def open_event(
     *,
     uploads: Sequence[File] = (),
     parent: tuple[str, str] | None = None,
+    claim: bool = True,
 ) -> Opened:
-    """Keep an event and open its run. A second copy of an event gets the first one's run."""
+    """Keep an event and open its run. A second copy of an event gets the first one's run.
+
+    Without `claim` the run is left to whoever next looks for due runs, so `opened` need not be called.
+    """
     now = runtime.clock.now_ms()
     added = events.add_event(
         conn,
@@ -109,7 +113,7 @@ def open_event(
         return Opened(added.run, added.id, duplicate=True)
     for upload in uploads:
         files.keep_file(conn, upload, now, event_id=added.id)
-    return open_run(conn, runtime, run, event, added.id, parent=parent)
+    return open_run(conn, runtime, run, event, added.id, parent=parent, claim=claim)
 
 
 def open_run(
@@ -120,6 +124,7 @@ def open_run(
     event_id: str,
     *,
     parent: tuple[str, str] | None = None,
+    claim: bool = True,
 ) -> Opened:
     """Open one run of an event that is kept: claimed for this process, queued, skipped or failed at once."""
     now, workflow = runtime.clock.now_ms(), run.workflow
@@ -140,7 +145,7 @@ def open_run(
         made.woken.extend(admission.woken)
         for ended in admission.ended:
             made.woken.extend(wake_callers(conn, ended, now))
-    hold = verdict == "go" and run.error is None and runtime.executor.room()
+    hold = claim and verdict == "go" and run.error is None and runtime.executor.room()
     lease = runs.add_run(
         conn,
         id=made.run_id,

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection
 
 from ringback.clock import from_ms, to_ms
-from ringback.engine import opening
+from ringback.engine import opening, reported
 from ringback.engine.job import Job
 from ringback.engine.replies import wait_for_reply
 from ringback.engine.sending import send_message
@@ -26,7 +26,7 @@ DEEPEST_CALL = 10
 
 
 def wait_for_delivery(job: Job) -> Any:
-    """Wait until a message has ended, or came as far as `until`, or the time is up."""
+    """Wait until a message has ended, or came as far as `until`, or the time is up and its gateway, asked, knows no more."""
     walk, row = job.walk, job.row
     message_id, goal = str(job.inputs["message"]["id"]), str(job.inputs.get("until") or "delivered")
     deadline = row.wake_at if row.wake_at is not None else walk.now + int(job.inputs["timeout"])
@@ -40,11 +40,12 @@ def wait_for_delivery(job: Job) -> Any:
         if reached(message.status, goal):
             return reports.delivery_output(message, timed_out=False)
         if walk.now >= deadline:
-            return reports.delivery_output(
-                reports.silence(conn, message_id, walk.now), timed_out=True
-            )
+            message = reported.silence(conn, walk.runtime, message_id, walk.now)
+            return reports.delivery_output(message, timed_out=True)
         return None
 
+    if walk.now >= deadline:
+        reported.ask(walk, row.path, message_id, goal)
     output = walk.park(
         row._replace(state="waiting"),
         waits.Wait(walk.run.id, row.path, "delivery", reports.wait_key(message_id, goal), deadline),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ringback.connectors import invoke
 from ringback.connectors.invoke import SendResult
 from ringback.connectors.manifest import Action
-from ringback.engine import answering, effects
+from ringback.engine import answering, effects, reported
 from ringback.engine.context import StepContext
 from ringback.engine.job import Job
 from ringback.engine.runtime import Runtime
@@ -163,18 +163,20 @@ class _Send:
 
     def took(self, message: Message, result: SendResult) -> Any:
         now = self.walk.now
-        heard = reports.Heard(result.status if result.status != "unknown" else "accepted", now)
+        named = (result.gateway_id,) if result.gateway_id is not None else ()
+        heard = reports.Heard(result.status if result.status != "unknown" else "accepted")
 
         def write(conn: Connection) -> None:
-            reports.took(
+            changes = reports.took(
                 conn,
                 message.id,
                 heard,
                 now,
-                gateway_id=result.gateway_id,
+                gateway_ids=result.gateway_ids or named,
                 cost=result.cost,
                 segments=result.segments,
             )
+            reported.tell(conn, self.runtime, changes, claim=False)
 
         def late(conn: Connection) -> None:
             write(conn)
@@ -212,7 +214,7 @@ class _Send:
             now = self.walk.now
             refused = failure.code in send.STAYS or failure.code == "refused"
             said = reports.Heard(
-                "rejected" if refused else "failed", now, None, failure.code, failure.message
+                "rejected" if refused else "failed", None, None, failure.code, failure.message
             )
             self.walk.also(lambda conn: _end(conn, message.id, said, now))
             self.walk.also(
@@ -232,7 +234,11 @@ class _Send:
 
     def settled(self, conn: Connection, message_id: str) -> dict[str, Any] | None:
         found = reports.in_doubt(conn, message_id, self.walk.now)
-        return None if found is None else reports.as_output(found)
+        if found is None:
+            return None
+        message, changes = found
+        reported.tell(conn, self.runtime, changes, claim=False)
+        return reports.as_output(message)
 
     def action(self, name: str) -> Action:
         """The sending action of a connection. Raises `Failure` when it has none."""

@@ -52,7 +52,7 @@ def _went(conn: Connection, run_id: str, path: str, now: int) -> dict[str, Any]:
     known = messages.of_step(conn, run_id, path)
     if not known:
         return {"settled": "sent"}
-    message = reports.fold(known[-1], reports.Heard("accepted", now), now)
+    message = reports.fold(known[-1], reports.Heard("accepted"), now)
     messages.update_message(conn, message)
     return reports.as_output(message)
 

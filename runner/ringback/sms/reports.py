@@ -1,11 +1,13 @@
-"""What gateways say of a message, folded into one status that only moves forward.
+"""What gateways say of messages: kept, matched to the message it is about, and folded into its status.
 
-Reports come early, late, twice, out of order, and per part. Each is kept; the message's status goes to the
-furthest one heard, and a terminal status stays, whatever is said after it.
+Reports come early, late, twice, out of order, and per part. Each is kept. One that is about none of ours may be
+early: it is matched when the gateway's answer says by which ids it knows the message. What a status
+is made of, and what holds of it, is in `folding`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -15,71 +17,38 @@ from ringback.connectors.callbacks import Report
 from ringback.ids import new_id
 from ringback.journal import messages, reports, runs, steps, waits
 from ringback.journal.messages import Message
+from ringback.sms.folding import Heard, fold
 from ringback.sms.gate import e164
-from ringback.sms.statuses import RANK, TERMINAL, reached
+from ringback.sms.statuses import reached
+
+__all__ = [
+    "Applied", "Change", "Heard", "apply_report", "as_output", "delivery_output", "fold", "in_doubt", "settle",
+    "silence", "took", "wait_key",
+]  # fmt: skip
 
 MATCH_BY_NUMBER_MS = 7 * 86_400_000
 """How far back a report without a known id is matched to a message by its number."""
 
 
-class Heard(NamedTuple):
-    """One thing heard of a message; `at` is when it was so, by the gateway's clock where it told."""
+class Change(NamedTuple):
+    """A report that changed what is known of a message, and the message after it."""
 
-    status: str
-    at: int
-    raw_status: str | None = None
-    error_code: str | None = None
-    detail: str | None = None
-    refunded: bool = False
+    message: Message
+    report: reports.Report
 
 
 class Applied(NamedTuple):
-    """What became of a report: the message after it (None when it is about none of ours) and the runs to wake."""
+    """What became of a report: the message after it (None when it is about none of ours, or not yet), what changed
+    by it or by earlier ones that could be matched now, and the runs to wake.
 
-    report_id: str
-    message: Message | None
-    woken: list[str]
-
-
-def fold(message: Message, heard: Heard, now: int) -> Message:
-    """The message after one more thing was heard.
-
-    `unknown` from a gateway is kept and moves nothing. Among reports of the status that the message ends
-    with, the earliest time counts; so the outcome does not depend on the order of reports, unless two
-    terminal statuses contradict each other: then the first heard stays, and the other is marked.
+    `early`: it may be about a message to which the gateway has not answered yet.
     """
-    entry = {"at": heard.at, "heard_at": now, "status": heard.status}
-    entry |= {
-        name: value
-        for name in ("raw_status", "error_code", "detail", "refunded")
-        if (value := getattr(heard, name))
-    }
-    moved = (
-        not message.terminal
-        and heard.status != "unknown"
-        and RANK.get(heard.status, -1) > RANK.get(message.status, -1)
-    )
-    if moved:
-        message = message._replace(
-            status=heard.status,
-            status_at=heard.at,
-            terminal=heard.status in TERMINAL,
-            error_code=heard.error_code,
-            detail=heard.detail,
-        )
-    elif heard.status == message.status and heard.status != "unknown":
-        message = message._replace(
-            status_at=min(heard.at, message.status_at or heard.at),
-            error_code=message.error_code or heard.error_code,
-            detail=message.detail or heard.detail,
-        )
-    elif message.terminal and heard.status in TERMINAL:
-        entry["contradicts"] = message.status
-    return message._replace(
-        refunded=message.refunded or heard.refunded,
-        timeline=(*message.timeline, entry),
-        updated_at=now,
-    )
+
+    report: reports.Report
+    message: Message | None
+    changes: list[Change]
+    woken: list[str]
+    early: bool = False
 
 
 def as_output(message: Message) -> dict[str, Any]:
@@ -135,15 +104,24 @@ def apply_report(
         detail=report.detail,
         refunded=report.refunded,
         raw=report.raw,
+        code=report.code,
+        cost=report.cost,
+        segments=report.segments,
+        sequence=report.sequence,
+        part=report.key if report.per_part else None,
     )
     reports.add_report(conn, kept)
     if message is None:
-        return Applied(kept.id, None, [])
-    if message.gateway_id is None and report.gateway_id is not None:
-        message = _adopt(conn, message._replace(gateway_id=report.gateway_id), now)
-    message = fold(message, _heard(kept), now)
+        return Applied(kept, None, [], [], early=_may_be_early(conn, kept))
+    changes: list[Change] = []
+    if report.gateway_id is not None and message.connection == connection:
+        if message.gateway_id is None:
+            message = message._replace(gateway_id=report.gateway_id)
+        message = _adopt(conn, message, [(report.gateway_id, None)], changes, now)
+    message = _folded(message, kept, changes, now)
     messages.update_message(conn, message)
-    return Applied(kept.id, message, [*settle(conn, message, now), *_wake(conn, message, now)])
+    woken = [*settle(conn, message, now), *_wake(conn, message, now)]
+    return Applied(kept, message, changes, woken)
 
 
 def took(
@@ -152,65 +130,97 @@ def took(
     heard: Heard,
     now: int,
     *,
-    gateway_id: str | None,
+    gateway_ids: Sequence[str],
     cost: str | None = None,
     segments: int | None = None,
-) -> Message:
-    """The gateway has answered a send: keep its id and fold in what it reported before it answered."""
+) -> list[Change]:
+    """The gateway has answered a send: keep its ids and fold in what it reported before it answered.
+
+    Several ids are one for each part. Returns what those early reports changed.
+    """
+    ids = list(dict.fromkeys(gateway_ids))
     message = _known(conn, message_id)
     message = message._replace(
-        gateway_id=gateway_id or message.gateway_id,
+        gateway_id=ids[0] if ids else message.gateway_id,
         cost=cost if cost is not None else message.cost,
         segments=segments or message.segments,
     )
-    message = fold(message, heard, now)
-    if gateway_id is not None:
-        message = _adopt(conn, message, now)
+    several = len(ids) > 1
+    message = fold(message, heard._replace(ids=len(ids) if several else None), now)
+    changes: list[Change] = []
+    named = [(one, number if several else None) for number, one in enumerate(ids, 1)]
+    message = _adopt(conn, message, named, changes, now)
     messages.update_message(conn, message)
+    return changes
+
+
+def _adopt(
+    conn: Connection,
+    message: Message,
+    ids: Sequence[tuple[str, int | None]],
+    changes: list[Change],
+    now: int,
+) -> Message:
+    """Fold in the reports that came before we knew by which ids the gateway knows this message."""
+    for gateway_id, part in ids:
+        messages.add_id(conn, message.connection, gateway_id, message.id, part)
+        for early in reports.orphans(conn, message.connection, gateway_id):
+            reports.attach(conn, early.id, message.id)
+            message = _folded(message, early, changes, now)
     return message
 
 
-def _adopt(conn: Connection, message: Message, now: int) -> Message:
-    """Fold in the reports that came before we knew by which id the gateway knows this message."""
-    messages.add_id(conn, message.connection, message.gateway_id or "", message.id)
-    for early in reports.orphans(conn, message.connection, message.gateway_id or ""):
-        reports.attach(conn, early.id, message.id)
-        message = fold(message, _heard(early), now)
-    return message
+def _folded(message: Message, kept: reports.Report, changes: list[Change], now: int) -> Message:
+    """The message after one report, noted among `changes` where it changed what is known of it."""
+    after = fold(message, _heard(kept), now)
+    if (after.status, after.refunded) != (message.status, message.refunded):
+        changes.append(Change(after, kept))
+    return after
 
 
-def in_doubt(conn: Connection, message_id: str, now: int) -> Message | None:
-    """A send may or may not have happened: the message, where a report shows that it did, else None.
+def _may_be_early(conn: Connection, kept: reports.Report) -> bool:
+    """Whether a report that is about none of ours may be about one that the gateway has not answered to yet."""
+    return any(
+        kept.number is None or message.number_to in (None, kept.number)
+        for message in messages.sending(conn, kept.connection)
+    )
+
+
+def in_doubt(conn: Connection, message_id: str, now: int) -> tuple[Message, list[Change]] | None:
+    """A send may or may not have happened: the message and what changed of it, where a report shows that it did.
 
     A report by number alone shows it only where no other message to that number is without an answer.
     """
     message = _known(conn, message_id)
     if message.gateway_id is not None:
-        return message
+        return message, []
     if len(_unanswered(conn, message.connection, message.number_to or "", now)) > 1:
         return None
     found = reports.orphans_to(
         conn, message.connection, message.number_to or "", message.created_at
     )
-    ids = {report.gateway_id for report in found}
+    ids = {report.gateway_id for report in found if report.gateway_id is not None}
     if len(ids) != 1:
         return None
-    message = _adopt(conn, message._replace(gateway_id=ids.pop()), now)
+    changes: list[Change] = []
+    named = ids.pop()
+    message = _adopt(conn, message._replace(gateway_id=named), [(named, None)], changes, now)
     messages.update_message(conn, message)
-    return message
+    return message, changes
 
 
-def silence(conn: Connection, message_id: str, now: int) -> Message:
-    """A wait for news has ended without any: the message is `unknown` until it is heard of after all."""
+def silence(conn: Connection, message_id: str, now: int) -> tuple[Message, bool]:
+    """A deadline has passed without news: the message is `unknown` until its end is heard of after all.
+
+    Returns it, and whether that changed it.
+    """
     message = _known(conn, message_id)
     if message.terminal or message.status == "unknown":
-        return message
-    entry = {"at": now, "heard_at": now, "status": "unknown", "detail": "no report in time"}
-    message = message._replace(
-        status="unknown", status_at=now, timeline=(*message.timeline, entry), updated_at=now
-    )
+        return message, False
+    heard = Heard("unknown", detail="no report in time", silence=True)
+    message = fold(message, heard, now)
     messages.update_message(conn, message)
-    return message
+    return message, True
 
 
 def _known(conn: Connection, message_id: str) -> Message:
@@ -223,11 +233,16 @@ def _known(conn: Connection, message_id: str) -> Message:
 def _heard(report: reports.Report) -> Heard:
     return Heard(
         report.status,
-        report.at if report.at is not None else report.received_at,
-        report.raw_status,
+        report.at,
+        report.raw_status or None,
         report.error_code,
         report.detail,
         bool(report.refunded),
+        report.code,
+        report.sequence,
+        report.part,
+        report.gateway_id,
+        report.segments,
     )
 
 
@@ -250,7 +265,8 @@ def _find(
     if report.reference and report.reference.startswith("msg_"):
         found = messages.get_message(conn, report.reference)
         known = found is not None and found.connection == connection
-        if found is not None and known and None in (found.gateway_id, report.gateway_id):
+        free = found is not None and None in (found.gateway_id, report.gateway_id)
+        if known and (free or report.per_part):
             return found
     unanswered = _unanswered(conn, connection, number, now) if number is not None else []
     if len(unanswered) != 1:

@@ -6,22 +6,23 @@ has not answered. `unknown` is silence past a deadline, or a word that no table 
 
 from __future__ import annotations
 
-#: How far along a status is. A message only moves to a higher number; all terminal ones share the highest.
+#: How far along a status is. A message only moves to a higher number, or between the bad ends, which share one.
 RANK: dict[str, int] = {
     "sending": 0,
     "accepted": 1,
     "queued": 2,
     "sent": 3,
     "unknown": 4,
+    "undelivered": 8,
+    "failed": 8,
+    "expired": 8,
+    "rejected": 8,
+    "canceled": 8,
     "delivered": 9,
-    "undelivered": 9,
-    "failed": 9,
-    "expired": 9,
-    "rejected": 9,
-    "canceled": 9,
 }
 
-TERMINAL: frozenset[str] = frozenset(status for status, rank in RANK.items() if rank == 9)
+TERMINAL: frozenset[str] = frozenset(status for status, rank in RANK.items() if rank >= 8)
+BAD: frozenset[str] = TERMINAL - {"delivered"}
 
 
 def is_terminal(status: str) -> bool:

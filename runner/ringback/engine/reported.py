@@ -1,0 +1,191 @@
+"""What gateways report comes in: kept, folded into its message, and told once to whoever waits or listens.
+
+A change of a message opens the runs that `sms.reported` wants, once; a report that changes nothing opens none. A report
+that may have come before the gateway's answer to its send waits for that answer, and is told with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ringback.connectors import invoke
+from ringback.connectors.callbacks import Report
+from ringback.engine import effects, opening
+from ringback.engine.context import StepContext
+from ringback.engine.runtime import Runtime
+from ringback.engine.walk import NotKept, Walk
+from ringback.ids import new_id
+from ringback.journal import events, messages
+from ringback.journal.messages import Message
+from ringback.problems import Failure
+from ringback.sms import optout, reports
+from ringback.sms.gate import as_told
+from ringback.sms.statuses import reached
+from ringback.workflow.model import TriggerUse, Workflow
+
+STATUS = "sms.status"
+
+
+def accept_report(runtime: Runtime, connection: str, report: Report, raw: Any) -> str:
+    """Keep a delivery report, fold it into its message, and let who waits for it go on. Returns the event's id.
+
+    A copy changes nothing. Raises `Failure("internal")` when it could not be kept.
+    """
+    now = runtime.clock.now_ms()
+    country = str(runtime.settings.project.get("country") or "")
+
+    def write(conn: Connection) -> tuple[str, list[str], list[opening.Opened]]:
+        added = events.add_event(
+            conn,
+            id=new_id("evt"),
+            source=f"callback:{connection}",
+            key=report.key,
+            workflow=None,
+            kind="report",
+            data={"connection": connection, "raw": raw},
+            received_at=now,
+        )
+        if added.duplicate:
+            return added.id, [], []
+        applied = reports.apply_report(conn, connection, report, added.id, country, now)
+        number = applied.message.number_to if applied.message else as_told(report.number, country)
+        optout.learn(conn, report.code, number, connection, report.detail or report.raw_status, now)
+        made = tell(conn, runtime, applied.changes)
+        if applied.message is None and not applied.early:
+            data = _said(runtime, None, report.status, raw, connection)
+            made += _open_each(conn, runtime, connection, applied.report.id, data)
+        return added.id, applied.woken, made
+
+    event_id, woken, made = runtime.journal.write(write)
+    opening.woken(runtime, woken)
+    for one in made:
+        opening.opened(runtime, one)
+    return event_id
+
+
+def tell(
+    conn: Connection, runtime: Runtime, changes: Sequence[reports.Change], *, claim: bool = True
+) -> list[opening.Opened]:
+    """Open the runs that listen for these changes, each once.
+
+    Without `claim` they are due in the journal, for a write after which nobody can call `opening.opened`.
+    """
+    made = []
+    for message, report in changes:
+        data = _said(runtime, message, message.status, report.raw, report.connection)
+        made += _open_each(conn, runtime, report.connection, report.id, data, claim=claim)
+    if made and not claim:
+        runtime.executor.notify(runtime.clock.now_ms())
+    return made
+
+
+def silence(conn: Connection, runtime: Runtime, message_id: str, now: int) -> Message:
+    """A deadline has passed in silence: the message is `unknown`, and who listens for that is told."""
+    message, changed = reports.silence(conn, message_id, now)
+    if changed:
+        data = _said(runtime, message, message.status, {}, message.connection)
+        key = f"{message.id}:silence"
+        if _open_each(conn, runtime, message.connection, key, data, claim=False):
+            runtime.executor.notify(now)
+    return message
+
+
+def ask(walk: Walk, path: str, message_id: str, goal: str) -> None:
+    """Ask the gateway about a message that has not come as far as `goal`, and take its answer as its report.
+
+    Nothing happens where it cannot be asked; where it does not answer, the run's story says so.
+    Raises `NotKept` when its answer could not be kept.
+    """
+    runtime = walk.runtime
+    with runtime.journal.read() as conn:
+        message = messages.get_message(conn, message_id)
+        ids = messages.ids_of(conn, message_id)
+    if message is None or reached(message.status, goal) or not ids:
+        return
+    walk.before_slow_work()
+    for gateway_id in ids:
+        try:
+            answer = _asked(walk, path, message, gateway_id)
+        except Failure as failure:
+            walk.note(
+                path,
+                f"{message.connection} was asked what became of the message. {failure.message}",
+                {"code": failure.code},
+            )
+            return
+        if answer is None:
+            return
+        walk.note(
+            path,
+            f"{message.connection} was asked what became of the message. It said: {answer.raw_status or 'nothing'}.",
+            {"status": answer.status},
+        )
+        try:
+            accept_report(runtime, message.connection, answer, runtime.masks.value(answer.raw))
+        except Failure as failure:
+            raise NotKept(str(failure)) from failure
+
+
+def _asked(walk: Walk, path: str, message: Message, gateway_id: str) -> Report | None:
+    runtime = walk.runtime
+    _, manifest, settings = runtime.connection(message.connection)
+    if manifest.implementing(STATUS) is None:
+        return None
+    asked = {"id": message.id, "to": message.number_to, "gateway_id": gateway_id}
+    context = StepContext(walk, path, settings)
+    return effects.careful(
+        lambda: invoke.ask_status(manifest, settings, asked, runtime.transport, context=context),
+        None,
+        STATUS,
+    )
+
+
+def _said(
+    runtime: Runtime, message: Message | None, status: str, raw: Any, connection: str
+) -> dict[str, Any]:
+    """What `sms.reported` gives to a run."""
+    return {
+        "message": reports.as_output(message) if message is not None else {},
+        "status": status,
+        "raw": runtime.masks.value(raw),
+        "connection": connection,
+    }
+
+
+def _open_each(
+    conn: Connection,
+    runtime: Runtime,
+    connection: str,
+    key: str,
+    data: Mapping[str, Any],
+    *,
+    claim: bool = True,
+) -> list[opening.Opened]:
+    """Open the runs of one change that several workflows listen for; `key` tells it from others."""
+    made = []
+    for workflow, index in _wanted(runtime, connection, str(data["status"])):
+        source = f"callback:{connection}:{workflow.id}:{index}"
+        event = opening.Event("report", source, key, data)
+        plan = opening.plan(runtime, workflow, index, event)
+        made.append(opening.open_event(conn, runtime, plan, event, claim=claim))
+    return made
+
+
+def _wanted(runtime: Runtime, connection: str, status: str) -> list[tuple[Workflow, int]]:
+    """The triggers that listen for this connection and status."""
+    return [
+        (workflow, workflow.triggers.index(use))
+        for workflow, use in runtime.workflows.triggers("report")
+        if use.with_.get("connection") in (None, connection) and _fits(use, status)
+    ]
+
+
+def _fits(use: TriggerUse, status: str) -> bool:
+    wanted = use.with_.get("status")
+    if wanted is None:
+        return True
+    listed = wanted if isinstance(wanted, list | tuple) else [wanted]
+    return not listed or status in map(str, listed)
