@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ringback.cli import init
 
-SECRETS = ("DEMO_API_KEY", "DEMO_WEBHOOK_SECRET", "DEMO_API_TOKEN", "DEMO_SHOP_SECRET")
+SECRETS = (
+    "DEMO_API_KEY", "DEMO_WEBHOOK_SECRET", "DEMO_API_TOKEN", "DEMO_SHOP_SECRET", "DEMO_GATEWAY_SECRET",
+)  # fmt: skip
 
 
 def write_project(folder: Path, serve_port: int, rehearsal_url: str) -> dict[str, str]:
