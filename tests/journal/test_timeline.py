@@ -79,3 +79,29 @@ def test_the_whole_story(journal: Journal) -> None:
         (8, "report", "delivered"),
         (9, "run", "succeeded"),
     ]
+
+
+def test_a_contradiction_is_told_with_its_report(journal: Journal) -> None:
+    entry = {"at": NOW, "heard_at": NOW, "status": "failed", "gateway_id": "g1"}
+    message = a_message(
+        run_id="run_1",
+        timeline=(
+            {**entry, "status": "delivered"},
+            {**entry, "told": True, "contradicts": "delivered"},
+        ),
+    )
+
+    def live(conn: Connection) -> str:
+        run = add_run(conn)
+        messages.add_message(conn, message._replace(run_id=run))
+        for number, (status, at) in enumerate([("delivered", None), ("failed", NOW)]):
+            heard = reports.Report(f"rep_{number}", "evt_1", "front-desk", status, NOW, "g1", message.id, at=at)  # fmt: skip
+            reports.add_report(conn, heard)
+        return run
+
+    run = journal.write(live)
+    with journal.read() as conn:
+        story = run_story(conn, run)
+    assert story is not None
+    told = [line for line in story["timeline"] if line["what"] == "report"]
+    assert [line.get("contradicts") for line in told] == [None, "delivered"]

@@ -40,7 +40,7 @@ def row(run: Run) -> list[str]:
         run.id,
         run.workflow,
         run.state,
-        f"{_local(run.created_at):%Y-%m-%d %H:%M:%S}",
+        f"{local(run.created_at):%Y-%m-%d %H:%M:%S}",
         "" if took is None else say_duration(took),
         _short(what),
     ]
@@ -69,7 +69,7 @@ def say(told: Story) -> None:
 def say_lines(found: list[Line]) -> None:
     """Lines with their times."""
     for line in found:
-        console.mark(line.mark, f"{_local(line.at):%H:%M:%S} {line.text}", _short(line.detail))
+        console.mark(line.mark, f"{local(line.at):%H:%M:%S} {line.text}", _short(line.detail))
 
 
 def lines(told: Story) -> list[Line]:
@@ -93,7 +93,9 @@ def _line(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Line:
         return Line(entry["at"], "note", f"text to {entry.get('to', '')}", text)
     if what == "report":
         detail = str(entry.get("detail") or "")
-        return Line(entry["at"], MARK_OF.get(text, "note"), f"report: {text}", detail)
+        against = entry.get("contradicts")
+        said = f"report: {text}, against the {against} of before" if against else f"report: {text}"
+        return Line(entry["at"], MARK_OF.get(text, "note"), said, detail)
     if what == "step":
         detail = _error(entry["error"]) if entry.get("error") else ""
         if state == "succeeded":
@@ -126,5 +128,6 @@ def _short(text: str) -> str:
     return flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
 
 
-def _local(at: int) -> datetime:
+def local(at: int) -> datetime:
+    """A moment of the journal by the clock of this machine."""
     return from_ms(at).astimezone()

@@ -83,6 +83,7 @@ def _lines(run: Run, story: dict[str, Any]) -> Iterator[dict[str, Any]]:
             message=message["id"],
             to=message["number_to"],
         )
+        contradicts = _contradictions(message)
         for heard in message["reports"]:
             yield _line(
                 heard["received_at"],
@@ -91,6 +92,9 @@ def _lines(run: Run, story: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 heard["status"],
                 message=message["id"],
                 detail=heard["detail"],
+                contradicts=contradicts.get(
+                    (heard["status"], heard["gateway_id"], heard["at"], heard["part"])
+                ),
             )
     for step in story["steps"]:
         if step["finished_at"] is not None:
@@ -98,6 +102,20 @@ def _lines(run: Run, story: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield _line(step["finished_at"], "step", step["path"], ended, error=step["error"])
     if run.finished_at is not None:
         yield _line(run.finished_at, "run", None, run.state, error=run.error)
+
+
+def _contradictions(message: dict[str, Any]) -> dict[tuple[Any, ...], str]:
+    """Which earlier end the reports of a message contradict: by their status, id, time told and part."""
+    return {
+        (
+            entry["status"],
+            entry.get("gateway_id"),
+            entry["at"] if entry.get("told") else None,
+            entry.get("part"),
+        ): entry["contradicts"]
+        for entry in message["timeline"]
+        if "contradicts" in entry
+    }
 
 
 def _line(at: int, what: str, path: str | None, text: str, **more: Any) -> dict[str, Any]:
