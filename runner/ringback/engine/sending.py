@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection
 
@@ -16,9 +16,11 @@ from ringback.engine.runtime import Runtime
 from ringback.journal import messages, steps, waits
 from ringback.journal.messages import Message
 from ringback.problems import Failure
-from ringback.sms import gate, optout, reports, send
+from ringback.settings import Limits
+from ringback.sms import gate, optout, reports, room, send
 
 ROLE = "sms.send"
+NO_LIMITS = Limits()
 
 
 def send_message(job: Job) -> Any:
@@ -92,10 +94,13 @@ class _Send:
         for at, name in enumerate(ways):
             self.action(name)
             message = message._replace(connection=name, updated_at=self.walk.now)
-            message = self.intend(message, new=new and at == 0)
             try:
+                message = self.intend(message, new=new, again=at == 0 and not new)
+                new = False
                 result = self.call(message)
             except Failure as failure:
+                if new and not isinstance(failure, gate.OverCap):
+                    raise
                 failure.where = failure.where or f"connection {name}"
                 if at + 1 < len(ways) and send.moves_on(failure):
                     self.walk.note(
@@ -104,14 +109,17 @@ class _Send:
                         {"code": failure.code},
                     )
                     continue
+                if new:
+                    raise
                 return self.failed(message, failure)
             return self.took(message, result)
         raise AssertionError("a message had no way to go")
 
-    def intend(self, message: Message, *, new: bool) -> Message:
+    def intend(self, message: Message, *, new: bool, again: bool) -> Message:
         """Ask the gate, and keep the intent in the same transaction: it is on disk when this returns.
 
-        Raises `Failure` where the gate says no, and then nothing of this is kept.
+        `new`: the journal has no row of the message; `again`: this connection was given it before. Raises
+        `Failure` where the gate says no, and `Parked` where it says later; then the intent is not kept.
         """
         row, lease = self.job.row, self.walk.lease
         kept = row._replace(input=self.runtime.masks.value(row.input))
@@ -122,6 +130,12 @@ class _Send:
                 made = gate.judge_recipient(self.sending, self.gate, conn)
                 if not made.verdicts[-1].passed:
                     return made, message
+            full = self.room(conn, message.connection, again=again)
+            if made is not None and full is not None:
+                made = made._replace(verdicts=(*made.verdicts, full))
+            if full is not None and not full.passed:
+                return made or gate.Gate(message.number_to or "", (full,)), message
+            if made is not None:
                 told = send.judged(message, made)
             steps.put(conn, lease, kept)
             masked = told._replace(text=self.runtime.masks.text(told.text))
@@ -136,8 +150,57 @@ class _Send:
         judged, message = answer
         if judged is not None:
             gate.pass_or_fail(judged)
+            if judged.until is not None:
+                self.put_off(message, judged.verdicts[-1], judged.until, new=new)
         self.walk.rows[row.path] = row
         return message
+
+    def room(self, conn: Connection, name: str, *, again: bool) -> gate.Verdict | None:
+        """Take a place in the connection's rate and count its cap; None where it has no limits."""
+        limits, now, zone = (
+            self.runtime.connection(name)[0].limits,
+            self.walk.now,
+            self.runtime.timezone,
+        )
+        if limits == NO_LIMITS:
+            return None
+        if self.holds_place(conn, name):
+            return room.free(name)
+        if not again:
+            verdict = room.cap(conn, name, limits, zone, now)
+            if not verdict.passed:
+                return verdict
+            room.count(conn, name, limits, zone, now)
+        return room.take(conn, name, limits, now)
+
+    def holds_place(self, conn: Connection, name: str) -> bool:
+        """Whether this step has waited for a place of the connection; it is used up by asking."""
+        run_id, path = self.walk.run.id, self.job.row.path
+        held = any(
+            (wait.path, wait.kind, wait.key) == (path, "gate", name)
+            and (wait.until or 0) <= self.walk.now
+            for wait in (waits.of_run(conn, run_id) if self.job.began else ())
+        )
+        if held:
+            waits.drop_wait(conn, run_id, path)
+        return held
+
+    def put_off(
+        self, message: Message, verdict: gate.Verdict, until: int, *, new: bool
+    ) -> NoReturn:
+        """Put the run down until the gate lets the message through."""
+        row = self.job.row
+        self.walk.note(row.path, verdict.detail, {"check": verdict.check})
+        if not new:  # the attempt has not been made
+            row = row._replace(attempt=row.attempt - 1)
+        key = message.connection if verdict.check == room.CHECK else verdict.check
+        masked = message._replace(text=self.runtime.masks.text(message.text))
+        self.walk.park(
+            row._replace(state="waiting"),
+            waits.Wait(self.walk.run.id, row.path, "gate", key, until),
+            extra=() if new else (lambda conn: messages.update_message(conn, masked),),
+        )
+        raise AssertionError("a parked walk went on")
 
     def call(self, message: Message) -> SendResult:
         _, manifest, settings = self.runtime.connection(message.connection)

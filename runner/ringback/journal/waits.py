@@ -13,7 +13,8 @@ from ringback.journal.statements import Statement
 class Wait(NamedTuple):
     """One step's wait.
 
-    `kind`: time, delivery (key: message id), reply (key: number), replied (key: message id), call (key: run id), retry or decision.
+    `kind`: time, delivery (key: message id), reply (key: number), replied (key: message id), call (key: run id),
+    gate (key: the connection whose rate it waits for, or the check that put it off), retry or decision.
     `until`: when it ends by itself; the run's own `wake_at` is what wakes it.
     """
 

@@ -1,8 +1,8 @@
 """The checks before every send: one verdict each, kept with the message and shown in its run.
 
 A check is a function `(Sending) -> Verdict`. Those of `WORDS` look at the message alone, those of `RECIPIENT` at
-what the journal knows of the number, and `room` at the connection; they run in this order, and the first that
-does not pass ends the list. A check may change `sending.number` to the international form, but not the text.
+what the journal knows of the number, and `ringback.sms.room` at the connection; they run in this order, and the
+first that does not pass ends the list. A check may change `sending.number` to the international form, but not the text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ringback.clock import from_ms
 from ringback.journal import contacts, messages
 from ringback.problems import Failure
 from ringback.settings import MessageRules
+from ringback.sms import quiet
 from ringback.words import say_duration
 
 _NOT_SENT = frozenset({"failed", "rejected", "undelivered", "expired", "canceled"})
@@ -51,6 +52,10 @@ class Sending:
     rules: MessageRules = field(default_factory=MessageRules)
     now: int = 0
     answers: bool = False
+
+
+class OverCap(Failure):
+    """A connection has had all the messages it may have; another may have room."""
 
 
 class Gate(NamedTuple):
@@ -161,11 +166,31 @@ def _repeat(sending: Sending, conn: Connection) -> Verdict:
     return Verdict("repeat", True, f"not said to them in the last {say_duration(window)}")
 
 
+def _quiet(sending: Sending, conn: Connection) -> Verdict:
+    hours = sending.rules.quiet_hours
+    if hours is None or sending.answers:
+        return Verdict("quiet hours", True, "none" if hours is None else "an answer comes at once")
+    known = contacts.get_contact(conn, sending.number)
+    own = str(known.attributes.get("timezone") or "") if known is not None else ""
+    where = quiet.zones(sending.number, str(sending.project.get("timezone") or "UTC"), own)
+    until = quiet.opens_at(sending.now, hours, where)
+    names = ", ".join(zone.key for zone in where[:3])
+    if until is None:
+        return Verdict("quiet hours", True, f"not now in {names}")
+    ends = from_ms(until).astimezone(where[0])
+    return Verdict(
+        "quiet hours",
+        False,
+        f"It is quiet hours in {names}; put off until {ends:%Y-%m-%d %H:%M}.",
+        until=until,
+    )
+
+
 Check = Callable[[Sending], Verdict]
 KnowingCheck = Callable[[Sending, Connection], Verdict]
 
 WORDS: tuple[Check, ...] = (_number, _text)
-RECIPIENT: tuple[KnowingCheck, ...] = (_contact, _repeat)
+RECIPIENT: tuple[KnowingCheck, ...] = (_contact, _repeat, _quiet)
 
 
 def judge(sending: Sending) -> Gate:
@@ -192,7 +217,8 @@ def pass_or_fail(gate: Gate) -> None:
     """Raise the failure of the verdict that did not pass, if there is one and it is not only put off."""
     last = gate.verdicts[-1]
     if not last.passed and last.until is None:
-        raise Failure(
+        kind = OverCap if last.check == "limits" else Failure
+        raise kind(
             last.code,
             last.detail,
             last.next,
