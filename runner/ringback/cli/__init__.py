@@ -31,6 +31,7 @@ VERBS: dict[str, Verb] = {
     "send": Verb("send", "Send one test message through a connection."),
     "read": Verb("read", "Show what is read from a document."),
     "runs": Verb("runs", "List runs, show one, settle or cancel it."),
+    "refused": Verb("refused", "Show callbacks that were refused and why; replay one."),
     "connectors": Verb("connectors", "Show the connectors, their actions and triggers."),
     "demo": Verb("demo", "Watch a signed document become a text, end to end."),
     "rehearse": Verb("rehearse", "Stand in for an SMS gateway on this machine."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -29,8 +29,24 @@ class Refused(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def why(self) -> str:
+        """Why it was refused, in one line."""
+        return self.reason.partition("\n")[0]
+
+    @property
+    def findings(self) -> list[str]:
+        """What would have let it in, as far as the signature doctor found out."""
+        return self.reason.splitlines()[1:]
+
+
+def reason_of(why: str, findings: Sequence[str] = ()) -> str:
+    """A `reason` as it is kept: why, then a line for each finding."""
+    return "\n".join(" ".join(line.split()) for line in (why, *findings))
+
 
 _ADD = Statement(insert(refused).values({name: bindparam(name) for name in Refused._fields}))
+_DROP = Statement(delete(refused).where(refused.c.id == bindparam("id")))
 _GET = Statement(select(refused).where(refused.c.id == bindparam("id")))
 _LIST = Statement(
     select(refused)
@@ -73,6 +89,24 @@ def list_refused(conn: Connection, connection: str, limit: int = 50) -> list[Ref
     """The refused callbacks of a connection, newest first."""
     rows = _LIST.rows(conn, {"connection": connection, "at_most": limit})
     return [_refused(row) for row in rows]
+
+
+def page(
+    conn: Connection, connection: str | None = None, before: str | None = None, limit: int = 50
+) -> tuple[list[Refused], str | None]:
+    """A page of all refused callbacks, newest first, and the id before which the next page begins."""
+    wanted = select(refused).order_by(refused.c.id.desc()).limit(limit + 1)
+    if connection:
+        wanted = wanted.where(refused.c.connection == connection)
+    if before:
+        wanted = wanted.where(refused.c.id < before)
+    rows = [_refused(tuple(row)) for row in conn.execute(wanted)]
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def drop_refused(conn: Connection, refused_id: str) -> None:
+    """A callback is refused no longer."""
+    _DROP.run(conn, {"id": refused_id})
 
 
 def _refused(row: Row) -> Refused:

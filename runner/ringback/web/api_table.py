@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ringback.journal.runs import FINISHED, UNFINISHED
-from ringback.web import api_runs, api_shelf
+from ringback.web import api_refused, api_runs, api_shelf
 from ringback.web.operations import Operation, Param, Schema
 from ringback.web.schemas import page, ref
 
@@ -123,6 +123,35 @@ OPERATIONS: tuple[Operation, ...] = (
             _CURSOR,
             _LIMIT,
         ),
+    ),
+    Operation(
+        "GET",
+        "/refused",
+        "listRefused",
+        "List refused callbacks",
+        "Callbacks of gateways that were not believed or whose shape is unknown, newest first, with what would have let them in.",
+        api_refused.list_refused,
+        page("refused", "Refused"),
+        query=(
+            Param("connection", "Only those of this connection.", {"type": "string"}, "front-desk"),
+            _CURSOR,
+            _LIMIT,
+        ),
+    ),
+    Operation(
+        "POST",
+        "/refused/{refused}/replay",
+        "replayRefused",
+        "Replay a refused callback",
+        "Verify it by the settings as they are now, and take in what it says. Then it is refused no longer.",
+        api_refused.replay_refused,
+        {
+            "type": "object",
+            "required": ["taken"],
+            "properties": {"taken": {"type": "array", "items": ref("Taken")}},
+        },
+        missing="refused callback",
+        others={409: "It is still refused, or was not kept whole; the message says which."},
     ),
     Operation(
         "GET",

@@ -8,23 +8,25 @@ anything else as a reason to send it again.
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from flask import Blueprint, Response, request
 
 from ringback.connectors import callbacks as gateway_callbacks
-from ringback.connectors import invoke
+from ringback.connectors import invoke, verify
 from ringback.connectors.callbacks import Inbound, IncomingRequest, Ping, Report
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify import Refused, check
 from ringback.engine.accept import accept_inbound, accept_report
+from ringback.engine.refused import explain, with_path_token
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
 from ringback.journal import refused as refused_rows
+from ringback.masks import HIDDEN
 from ringback.problems import Failure
 from ringback.web.errors import Refusal, keeping, unavailable
 from ringback.web.hook_auth import NEVER_KEPT
@@ -37,20 +39,23 @@ log = logging.getLogger("ringback.web.callbacks")
 MAX_CALLBACK = 1_000_000
 """Bytes of a callback's body; the largest documented one, a batch of reports, is far below."""
 _KEPT_A_SECOND = 5
+_DIAGNOSED_A_SECOND = 2
+_SIGNATURE = re.compile(r"(?i)bearer [\w-]+\.[\w-]+\.[\w-]+$")
+"""A web token, which like any other signature proves one callback and no more; a password is never kept."""
 _NO_SHAPE = "It was verified and answered, but fits no shape that the connector knows."
 
 
 def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
     """The door for gateways."""
     doors = Blueprint("callbacks", __name__)
-    brake = _Brake()
+    brake, doctors = _Brake(_KEPT_A_SECOND), _Brake(_DIAGNOSED_A_SECOND)
 
     def receive(connection: str, token: str = "") -> Response:
         manifest, settings = _gateway(runtime, connection)
         where = f"/callbacks/{connection}"
         stream = open_body(request.environ, MAX_CALLBACK, where)
         incoming = _incoming(runtime, request.environ, read_all(stream))
-        asked = _with_token(manifest, incoming, token) if token else incoming
+        asked = with_path_token(manifest, connection, incoming) if token else incoming
         address, now = runtime.settings.public_url, runtime.clock.now_ms()
         with keeping(where):
             try:
@@ -61,7 +66,8 @@ def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
                 reason = runtime.masks.text(str(refused))
                 log.warning("a callback to %s was refused: %s", connection, reason)
                 if brake.lets_through():
-                    _keep_refused(runtime, connection, incoming, reason)
+                    found_out = _diagnosed(runtime, connection, incoming, refused, doctors)
+                    _keep_refused(runtime, connection, incoming, reason, found_out)
                 raise _refusal(refused, where) from None
             for one in found:
                 _take(runtime, metrics, connection, one)
@@ -97,17 +103,6 @@ def _gateway(runtime: Runtime, name: str) -> tuple[Manifest, Mapping[str, Any]]:
     )
 
 
-def _with_token(manifest: Manifest, incoming: IncomingRequest, token: str) -> IncomingRequest:
-    """`/callbacks/front-desk/<token>` says the same as `?token=<token>`, for dashboards that drop the query."""
-    assert manifest.callbacks is not None
-    names = [
-        str(entry.get("query") or "token")
-        for entry in manifest.callbacks.verify
-        if entry.get("scheme") == "token" and not entry.get("header")
-    ]
-    return replace(incoming, query=[*incoming.query, *((name, token) for name in names)])
-
-
 def _incoming(runtime: Runtime, environ: Mapping[str, Any], body: bytes) -> IncomingRequest:
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     query = environ["QUERY_STRING"]
@@ -138,7 +133,9 @@ def _take(
         log.info("%s brought a message in; runs: %s", connection, ", ".join(opened) or "none")
     else:
         metrics.callbacks.labels(connection, "ping").inc()
-        if not one.known:
+        if one.known:
+            log.info("%s sent a test or a handshake", connection)
+        else:
             log.warning("a callback to %s fits no shape that its connector knows", connection)
 
 
@@ -162,16 +159,41 @@ def _confirm(runtime: Runtime, connection: str, incoming: IncomingRequest, url: 
         log.info("the address of %s is confirmed", connection)
 
 
+def _diagnosed(
+    runtime: Runtime,
+    connection: str,
+    incoming: IncomingRequest,
+    refused: Refused | Failure,
+    doctors: _Brake,
+) -> list[str]:
+    """What would have let it in. Looked at while its proof is still there, since that is not kept."""
+    if not isinstance(refused, Refused) or not doctors.lets_through():
+        return []
+    found = explain(runtime, connection, incoming)
+    for sentence in found:
+        log.warning("the callback to %s: %s", connection, sentence)
+    return found
+
+
 def _keep_refused(
-    runtime: Runtime, connection: str, incoming: IncomingRequest, reason: str
+    runtime: Runtime,
+    connection: str,
+    incoming: IncomingRequest,
+    reason: str,
+    findings: Sequence[str] = (),
 ) -> None:
     """Keep what was refused, as evidence: its own proof blacked out where that is one of our secrets."""
-    shown = {name: "•••" if name in NEVER_KEPT else text for name, text in incoming.headers.items()}
+    _, manifest, _ = runtime.connection(connection)
+    signed = "authorization" in verify.proof_headers(manifest)
+    shown = {
+        name: HIDDEN if name in NEVER_KEPT and not (signed and _SIGNATURE.match(text)) else text
+        for name, text in incoming.headers.items()
+    }
     row = refused_rows.Refused(
         id=new_id("ref"),
         connection=connection,
         received_at=runtime.clock.now_ms(),
-        reason=reason,
+        reason=refused_rows.reason_of(reason, findings),
         method=incoming.method,
         url=runtime.masks.text(incoming.url),
         headers=runtime.masks.value(shown),
@@ -203,15 +225,16 @@ def _refusal(refused: Refused | Failure, where: str) -> Refusal:
         401,
         "refused",
         "The callback could not be verified.",
-        "Check the connection's secret, its signature settings and public_url; the log says why.",
+        "Check the connection's secret, its signature settings and public_url; `ringback refused` says why.",
         where,
     )
 
 
 class _Brake:
-    """Lets a few refused callbacks a second be kept; a flood of them is only counted."""
+    """Lets a few refused callbacks a second be kept, and fewer be diagnosed; a flood of them is only counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, a_second: int) -> None:
+        self._a_second = a_second
         self._second = 0
         self._kept = 0
 
@@ -220,4 +243,4 @@ class _Brake:
         if second != self._second:
             self._second, self._kept = second, 0
         self._kept += 1
-        return self._kept <= _KEPT_A_SECOND
+        return self._kept <= self._a_second

@@ -11,7 +11,11 @@ from ringback.web.operations import BASE, Operation, Param, Schema
 from ringback.web.schemas import COMPONENTS, ref
 
 _IN_PATH = re.compile(r"\{(\w+)\}")
-_PATH_WORDS = {"run": "The run's id.", "workflow": "The workflow's id."}
+_PATH_WORDS = {
+    "run": "The run's id.",
+    "workflow": "The workflow's id.",
+    "refused": "The refused callback's id.",
+}
 
 
 def describe(public_url: str) -> dict[str, Any]:

@@ -186,6 +186,31 @@ COMPONENTS: Mapping[str, Schema] = {
         "required": ["run", "steps", "notes", "messages"],
     },
     "Message": _object("One SMS.", _MESSAGE, "id direction connection text status created_at"),
+    "Refused": _object(
+        "A callback that was not believed, or whose shape nobody knows.",
+        {
+            "id": _text("Its id.", "ref_01k8z0"),
+            "connection": _text("The connection it came for.", "front-desk"),
+            "received_at": _time("When it came."),
+            "reason": _text("Why it was refused."),
+            "findings": _list(_text("A sentence."), "What would have let it in, as far as known."),
+            "method": _text("Its method.", "POST"),
+            "url": _text("Its address, secrets masked."),
+            "headers": _any("Its headers, secrets masked."),
+            "body": _text("How its body begins."),
+            "size": _number("How many bytes of its body are kept.", 120),
+        },
+        "id connection received_at reason findings",
+    ),
+    "Taken": _object(
+        "What a replayed callback said.",
+        {
+            "kind": _text("What it is.", "report", enum=["report", "inbound", "ping"]),
+            "says": _text("It in a few words.", "delivered of msg_987654321"),
+            "runs": _list(_text("A run."), "The runs that it opened or woke."),
+        },
+        "kind says runs",
+    ),
     "Workflow": _object(
         "One workflow file.",
         {
