@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ringback.ids import new_id
+from ringback.ids import first_id, new_id
 
 
 def test_ids_sort_in_the_order_in_which_they_were_made() -> None:
@@ -18,3 +19,9 @@ def test_threads_never_make_the_same_one() -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: new_id("evt"), range(4000)))
     assert len(set(made)) == 4000
+
+
+def test_a_moment_parts_the_ids_before_it_from_those_after() -> None:
+    now = time.time_ns() // 1_000_000
+    assert first_id("msg", now - 60_000) < new_id("msg") < first_id("msg", now + 60_000)
+    assert first_id("msg", -5) == first_id("msg", 0)

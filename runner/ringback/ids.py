@@ -24,4 +24,13 @@ def new_id(kind: str) -> str:
         if number <= _last:
             number = _last + 1 + secrets.randbits(64)
         _last = number
+    return _written(kind, number)
+
+
+def first_id(kind: str, at_ms: int) -> str:
+    """What sorts before every id of the kind that is made from this moment on, and after all before it."""
+    return _written(kind, max(at_ms, 0) << 80)
+
+
+def _written(kind: str, number: int) -> str:
     return kind + "_" + "".join([_DIGITS[(number >> shift) & 31] for shift in range(125, -1, -5)])

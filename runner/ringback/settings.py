@@ -72,6 +72,7 @@ class MessageRules:
     """What holds for every message of a project. `answers` are templates by word; an empty one is not sent."""
 
     repeat_window_ms: int = 600_000
+    silence_ms: int = 3 * 86_400_000
     quiet_hours: QuietHours | None = None
     plain_quotes: bool = False
     answers: Mapping[str, str] = field(default_factory=lambda: dict(ANSWERS))
@@ -277,6 +278,7 @@ def _messages(reader: _Reader) -> MessageRules:
             answers[word] = str(said) if said is not False else ""
     return MessageRules(
         repeat_window_ms=reader.read(600_000, _duration, "messages", "repeat_window"),
+        silence_ms=reader.read(3 * 86_400_000, _duration, "messages", "silence"),
         quiet_hours=_quiet_hours(reader),
         plain_quotes=reader.get("messages", "plain_quotes") is True,
         answers=answers,

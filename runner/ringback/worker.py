@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
+from ringback.engine import reported
 from ringback.engine.executor import Warm
 from ringback.engine.run import advance, unstick
 from ringback.engine.runtime import Runtime
@@ -198,8 +199,8 @@ class Ticker:
             self._due.next_at = 0
 
     def _sweep(self) -> None:
-        """Retention, on its own thread: it may take long, and a run's wake time must not wait for it."""
-        wait_ms = _FIRST_SWEEP_MS
+        """Retention and silent messages, on a thread of their own: a run's wake time must not wait for them."""
+        wait_ms, since = _FIRST_SWEEP_MS, 0
         while True:
             with self._changed:
                 ends_at = time.monotonic() + wait_ms / 1000
@@ -209,6 +210,7 @@ class Ticker:
                     return
             wait_ms = SWEEP_MS
             sweep(self._runtime)
+            since = give_up_on(self._runtime, since)
 
 
 def sweep(runtime: Runtime) -> None:
@@ -221,3 +223,12 @@ def sweep(runtime: Runtime) -> None:
         return
     if gone.runs or gone.files:
         log.info("Deleted %d runs and %d files that were past their time", gone.runs, gone.files)
+
+
+def give_up_on(runtime: Runtime, since: int) -> int:
+    """Messages that have been silent too long are `unknown`; returns from when to look the next time."""
+    try:
+        return reported.fall_silent(runtime, since)
+    except Failure as failure:
+        log.error("Silent messages could not be looked into: %s", failure)
+        return since

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,7 +25,7 @@ from tests.engine.bench import (
 
 from ringback.clock import SystemClock
 from ringback.connectors.transport import Answer, Call
-from ringback.engine import accept
+from ringback.engine import accept, reported
 from ringback.engine.runtime import Runtime, open_runtime
 from ringback.journal import messages, runs, steps
 from ringback.settings import load_settings
@@ -154,7 +155,24 @@ def test_a_gateway_that_has_reported_is_not_asked(project: Open) -> None:
     assert len(it.gateway.calls) == 1
 
 
+def test_a_message_that_stays_silent_is_asked_about_and_unknown(project: Open) -> None:
+    sender = {**SEND, "with": {**SEND["with"], "sender": "+447700900100"}}
+    it = project(project=ASKED, w=workflow([sender]), l=LISTEN)
+    it.gateway.outcomes = [answer("queued"), answer("sent")]
+    run = it.run("w")
+    assert reported.fall_silent(it.runtime, 0) == it.clock.now_ms() - 3 * DAY_MS
+    assert it.messages(run.id)[0].status == "queued"
+    it.clock.advance_to(max(it.clock.now_ms(), time.time_ns() // 1_000_000) + 4 * DAY_MS)
+    since = reported.fall_silent(it.runtime, 0)
+    assert reported.fall_silent(it.runtime, since) == since
+    it.drain()
+    assert it.messages(run.id)[0].status == "unknown"
+    assert [call.method for call in it.gateway.calls] == ["POST", "GET"]
+    assert told(it) == [("sent", NUMBER), ("unknown", NUMBER)]
+
+
 TRIES = 1000
+DAY_MS = 86_400_000
 
 
 class Racing:

@@ -6,7 +6,9 @@ that may have come before the gateway's answer to its send waits for that answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,7 +19,7 @@ from ringback.engine import effects, opening
 from ringback.engine.context import StepContext
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import NotKept, Walk
-from ringback.ids import new_id
+from ringback.ids import first_id, new_id
 from ringback.journal import events, messages
 from ringback.journal.messages import Message
 from ringback.problems import Failure
@@ -25,6 +27,8 @@ from ringback.sms import optout, reports
 from ringback.sms.gate import as_told
 from ringback.sms.statuses import reached
 from ringback.workflow.model import TriggerUse, Workflow
+
+log = logging.getLogger(__name__)
 
 STATUS = "sms.status"
 
@@ -106,36 +110,83 @@ def ask(walk: Walk, path: str, message_id: str, goal: str) -> None:
     if message is None or reached(message.status, goal) or not ids:
         return
     walk.before_slow_work()
+    context = StepContext(walk, path, {})
     for gateway_id in ids:
         try:
-            answer = _asked(walk, path, message, gateway_id)
+            answer = _asked(runtime, message, gateway_id, context)
         except Failure as failure:
-            walk.note(
-                path,
-                f"{message.connection} was asked what became of the message. {failure.message}",
-                {"code": failure.code},
-            )
+            said = f"{message.connection} was asked what became of the message. {failure.message}"
+            walk.note(path, said, {"code": failure.code})
             return
         if answer is None:
             return
-        walk.note(
-            path,
-            f"{message.connection} was asked what became of the message. It said: {answer.raw_status or 'nothing'}.",
-            {"status": answer.status},
-        )
+        word = answer.raw_status or "nothing"
+        said = f"{message.connection} was asked what became of the message. It said: {word}."
+        walk.note(path, said, {"status": answer.status})
         try:
             accept_report(runtime, message.connection, answer, runtime.masks.value(answer.raw))
         except Failure as failure:
             raise NotKept(str(failure)) from failure
 
 
-def _asked(walk: Walk, path: str, message: Message, gateway_id: str) -> Report | None:
-    runtime = walk.runtime
+def fall_silent(runtime: Runtime, since: int) -> int:
+    """Messages of which `messages.silence` long no end was reported are asked about, and are then `unknown`.
+
+    Looks at those sent from `since` on; returns from when to look the next time. Raises `Failure` when the
+    journal could not be written.
+    """
+    if runtime.settings.messages.silence_ms == 0:
+        return since
+    before = runtime.clock.now_ms() - runtime.settings.messages.silence_ms
+    mute: set[str] = set()
+    for message_id in _unended(runtime, first_id("msg", since), first_id("msg", before)):
+        if runtime.stopping:
+            return since
+        _ask_silent(runtime, message_id, mute)
+        now = runtime.clock.now_ms()
+        runtime.journal.write(partial(silence, runtime=runtime, message_id=message_id, now=now))
+    return before
+
+
+def _unended(runtime: Runtime, first: str, before: str) -> Iterator[str]:
+    while True:
+        with runtime.journal.read() as conn:
+            found = messages.unended(conn, first, before)
+        yield from found
+        if not found:
+            return
+        first = f"{found[-1]}0"
+
+
+def _ask_silent(runtime: Runtime, message_id: str, mute: set[str]) -> None:
+    """Ask about one message; a connection whose gateway does not answer is added to `mute` and left alone."""
+    with runtime.journal.read() as conn:
+        message = messages.get_message(conn, message_id)
+        ids = messages.ids_of(conn, message_id)
+    if message is None or message.connection in mute:
+        return
+    for gateway_id in ids:
+        try:
+            answer = _asked(runtime, message, gateway_id, None)
+        except Failure as failure:
+            log.warning("%s was asked about %s: %s", message.connection, message_id, failure)
+            if failure.code in ("unreachable", "no_answer", "throttled", "unauthorized"):
+                mute.add(message.connection)
+            return
+        if answer is None:
+            return
+        accept_report(runtime, message.connection, answer, runtime.masks.value(answer.raw))
+
+
+def _asked(
+    runtime: Runtime, message: Message, gateway_id: str, context: StepContext | None
+) -> Report | None:
     _, manifest, settings = runtime.connection(message.connection)
     if manifest.implementing(STATUS) is None:
         return None
+    if context is not None:
+        context.settings = settings
     asked = {"id": message.id, "to": message.number_to, "gateway_id": gateway_id}
-    context = StepContext(walk, path, settings)
     return effects.careful(
         lambda: invoke.ask_status(manifest, settings, asked, runtime.transport, context=context),
         None,

@@ -74,6 +74,19 @@ _IDS_OF = Statement(
     .where(message_ids.c.message_id == bindparam("message"))
     .order_by(message_ids.c.part, message_ids.c.gateway_id)
 )
+_OPEN = Statement(
+    select(messages.c.id)
+    .where(
+        messages.c.id >= bindparam("first"),
+        messages.c.id < bindparam("before"),
+        messages.c.direction == "out",
+        messages.c.terminal == 0,
+        messages.c.status != "sending",
+        messages.c.status != "unknown",
+    )
+    .order_by(messages.c.id)
+    .limit(bindparam("at_most"))
+)
 _SENDING = Statement(
     select(*_COLUMNS)
     .where(
@@ -175,6 +188,12 @@ def sending(conn: Connection, connection: str, limit: int = 1000) -> list[Messag
     """The messages to which this connection's gateway has not answered yet, newest first."""
     values = {"connection": connection, "at_most": limit}
     return [_message(row) for row in _SENDING.rows(conn, values)]
+
+
+def unended(conn: Connection, first: str, before: str, limit: int = 1000) -> list[str]:
+    """Ids of messages that a gateway took and of which no end is known, from the id `first` to `before`."""
+    values = {"first": first, "before": before, "at_most": limit}
+    return [row[0] for row in _OPEN.rows(conn, values)]
 
 
 def of_run(conn: Connection, run_id: str) -> list[Message]:
