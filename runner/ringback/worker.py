@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from ringback.engine import reported
 from ringback.engine.executor import Warm
+from ringback.engine.inbound import join_overdue
 from ringback.engine.run import advance, unstick
 from ringback.engine.runtime import Runtime
 from ringback.journal import retention, runs
@@ -25,6 +26,8 @@ MOST_HELD = 5_000
 LOOK_MS = 1_000
 """How often the journal is asked for due runs that another process may have put down."""
 BEAT_MS = 10_000
+PIECES_MS = 15_000
+"""How often long texts are looked for whose last piece does not come."""
 SWEEP_MS = 3_600_000
 _FIRST_SWEEP_MS = 60_000
 _BATCH = 1_000
@@ -131,6 +134,7 @@ class Ticker:
         self._chores = [
             self._due,
             _Chore("schedules", LOOK_MS, schedules.tick),
+            _Chore("pieces of texts", PIECES_MS, self._join, now + PIECES_MS),
             _Chore("heartbeat", BEAT_MS, self._beat, now + BEAT_MS),
         ]
 
@@ -191,6 +195,9 @@ class Ticker:
                 break
             self._executor.submit(run_id)
         return now + _SOON_MS if len(due) == _BATCH else following
+
+    def _join(self) -> None:
+        join_overdue(self._runtime)
 
     def _beat(self) -> None:
         self._runtime.beat()

@@ -22,7 +22,7 @@ from ringback.journal.schema import metadata
 from ringback.journal.statements import Statement
 from ringback.problems import Failure
 
-SMALL = {"schedules", "holders", "refused"}
+SMALL = {"schedules", "holders", "refused", "pieces"}
 """Tables that may be read from end to end."""
 
 

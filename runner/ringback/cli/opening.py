@@ -150,7 +150,14 @@ def _manual(given: Given, files: Files, moment: str, use: Given) -> dict[str, An
 
 def _inbound(given: Given, files: Files, moment: str, use: Given) -> dict[str, Any]:  # noqa: ARG001
     told = {**(given.get("data") or {}), **(given.get("inbound") or {})}
-    empty = {"from": "", "to": "", "text": "", "connection": "", "message_id": "msg_example"}
+    empty = {
+        "from": "",
+        "to": "",
+        "text": "",
+        "connection": "",
+        "message_id": "msg_example",
+        "media": [],
+    }
     return {**empty, "received_at": moment, **told}
 
 

@@ -91,6 +91,8 @@ class Inbound:
     media: tuple[Media, ...] = ()
     opt_out: bool = False
     part: Part | None = None
+    timeless: bool = False
+    """Neither an id nor a time tells it from the same words sent again: copies are those that come soon after."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,10 @@ def _inbound(spec: InboundSpec, sources: Mapping[str, Any]) -> Inbound:
     at_ms = _moment(spec.at, sources)
     own = _text(spec.key, sources) or message_id
     media = _media(spec, sources)
-    seen = [number_from, number_to, at_ms, text, *(one.url for one in media)]
+    part = _part(spec, sources)
+    seen = [own] if own else [number_from, number_to, at_ms, text, *(one.url for one in media)]
+    if part is not None:  # parts may share the id of their text, and say the same
+        seen += [part.reference, part.number]
     return Inbound(
         message_id=message_id,
         number_from=number_from,
@@ -284,10 +289,11 @@ def _inbound(spec: InboundSpec, sources: Mapping[str, Any]) -> Inbound:
         text="" if text is None else str(text),
         at_ms=at_ms,
         raw=_raw(sources),
-        key=_key("inbound", [own] if own else seen),
+        key=_key("inbound", seen),
         media=media,
         opt_out=spec.opt_out is not None and spec.opt_out.holds(sources),
-        part=_part(spec, sources),
+        part=part,
+        timeless=not own and at_ms is None,
     )
 
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from ringback.clock import from_ms
 from ringback.connectors.callbacks import Inbound
-from ringback.engine import answering, opening, replies
+from ringback.engine import answering, media, opening, replies
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
 from ringback.journal import events, messages, runs
 from ringback.journal.messages import Message
 from ringback.problems import Failure
-from ringback.sms import keywords, optout
+from ringback.sms import joining, keywords, optout
 from ringback.sms.gate import as_told
 from ringback.workflow.model import TriggerUse, Workflow
 
 log = logging.getLogger(__name__)
+
+SAME_MS = 5 * 60_000
+"""Of a gateway that gives neither ids nor times: how soon the same words from the same phone are a copy."""
 
 
 def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any) -> list[str]:
@@ -29,59 +33,117 @@ def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any
     HELP are acted upon first; then only those workflows run that listen for such words.
     """
     now = runtime.clock.now_ms()
-    source = f"callback:{connection}"
-    message = _message(runtime, connection, inbound, now)
-    data = _data(message, now)
-    event = opening.Event("inbound", source, inbound.key, data)
+    taken = runtime.journal.write(lambda conn: _take(conn, runtime, connection, inbound, raw, now))
+    return _tell(runtime, taken)
 
-    def write(conn: Connection) -> tuple[list[str], list[opening.Opened], list[str]]:
-        added = events.add_event(
-            conn,
-            id=new_id("evt"),
-            source=source,
-            key=inbound.key,
-            workflow=None,
-            kind="inbound",
-            data={**data, "raw": raw},
-            received_at=now,
-        )
-        if added.duplicate:
-            return [run.id for run in runs.of_event(conn, added.id)], [], []
-        wait = replies.taker(conn, message)
-        woken = []
-        heard = optout.hear(
-            conn,
-            message.number_from or "",
-            message.text,
-            connection,
-            now,
-            gateway_said=inbound.opt_out,
-            awaited=wait is not None,
-        )
-        told = message if heard is None else message._replace(detail=heard.said)
-        if wait is None:
-            messages.add_message(conn, told)
-        else:
-            mine = told._replace(run_id=wait.run_id, step_path=wait.path)
-            messages.add_message(conn, mine)
-            if replies.take(conn, wait, mine, now):
-                woken.append(wait.run_id)
-        listening = wanted(runtime, connection, inbound.text, taken=wait is not None)
-        if heard is not None:
-            listening = [one for one in listening if one[0].triggers[one[1]].with_.get("keywords")]
-        plans = [opening.plan(runtime, workflow, index, event) for workflow, index in listening]
-        answer = None
-        if heard is not None and not inbound.opt_out:
-            answer = answering.plan(runtime, heard, event)
-        plans += [answer] if answer is not None else []
-        made = [opening.open_run(conn, runtime, plan, event, added.id) for plan in plans]
-        return [*woken, *(one.run_id for one in made)], made, woken
 
-    run_ids, made, woken = runtime.journal.write(write)
-    opening.woken(runtime, woken)
-    for one in made:
+def join_overdue(runtime: Runtime) -> list[str]:
+    """Take long texts as they are whose last piece does not come; the runs as in `accept_inbound`."""
+    now = runtime.clock.now_ms()
+
+    def write(conn: Connection) -> list[_Taken]:
+        return [
+            _take(conn, runtime, connection, inbound, runtime.masks.value(inbound.raw), now)
+            for connection, inbound in joining.overdue(conn, now - joining.PATIENCE_MS)
+        ]
+
+    return [run_id for taken in runtime.journal.write(write) for run_id in _tell(runtime, taken)]
+
+
+class _Taken(NamedTuple):
+    """What a text opened and woke, and the runs of both or, of a copy, of the first."""
+
+    run_ids: list[str]
+    opened: list[opening.Opened]
+    woken: list[str]
+
+
+def _tell(runtime: Runtime, taken: _Taken) -> list[str]:
+    opening.woken(runtime, taken.woken)
+    for one in taken.opened:
         opening.opened(runtime, one)
-    return run_ids
+    return taken.run_ids
+
+
+def _take(
+    conn: Connection, runtime: Runtime, connection: str, inbound: Inbound, raw: Any, now: int
+) -> _Taken:
+    """Keep what came, and where it makes a text whole, let the text be heard."""
+    source = f"callback:{connection}"
+    key, known = _known(conn, source, inbound, now)
+    if known is not None:
+        return _Taken([run.id for run in runs.of_event(conn, known)], [], [])
+    whole = joining.whole(conn, connection, inbound, now)
+    message = _message(runtime, connection, whole or inbound, now)
+    data = _data(message, whole or inbound, now)
+    added = events.add_event(
+        conn,
+        id=new_id("evt"),
+        source=source,
+        key=key,
+        workflow=None,
+        kind="inbound",
+        data={**data, "raw": raw},
+        received_at=now,
+    )
+    if added.duplicate:
+        return _Taken([run.id for run in runs.of_event(conn, added.id)], [], [])
+    if whole is None:
+        return _Taken([], [], [])
+    return _hear(
+        conn, runtime, whole, message, opening.Event("inbound", source, key, data), added.id
+    )
+
+
+def _known(conn: Connection, source: str, inbound: Inbound, now: int) -> tuple[str, str | None]:
+    """The key by which copies of this are told, and the event of which it is one where that must be known now."""
+    if inbound.timeless:
+        window = now // SAME_MS
+        keys = (f"{inbound.key}:{window}", f"{inbound.key}:{window - 1}")
+        return keys[0], events.recent(conn, source, keys, now - SAME_MS)
+    if inbound.part is not None:
+        return inbound.key, events.recent(conn, source, (inbound.key, inbound.key), 0)
+    return inbound.key, None
+
+
+def _hear(
+    conn: Connection,
+    runtime: Runtime,
+    inbound: Inbound,
+    message: Message,
+    event: opening.Event,
+    event_id: str,
+) -> _Taken:
+    """Give a text to STOP and its kin, to the run that waits for it, and to who listens."""
+    wait = replies.taker(conn, message)
+    woken = []
+    heard = optout.hear(
+        conn,
+        message.number_from or "",
+        message.text,
+        message.connection,
+        message.created_at,
+        gateway_said=inbound.opt_out,
+        awaited=wait is not None,
+    )
+    told = message if heard is None else message._replace(detail=heard.said)
+    if wait is None:
+        messages.add_message(conn, told)
+    else:
+        mine = told._replace(run_id=wait.run_id, step_path=wait.path)
+        messages.add_message(conn, mine)
+        if replies.take(conn, wait, mine, message.created_at):
+            woken.append(wait.run_id)
+    listening = wanted(runtime, message.connection, message.text, taken=wait is not None)
+    if heard is not None:
+        listening = [one for one in listening if one[0].triggers[one[1]].with_.get("keywords")]
+    plans = [opening.plan(runtime, workflow, index, event) for workflow, index in listening]
+    answer = None
+    if heard is not None and not inbound.opt_out:
+        answer = answering.plan(runtime, heard, event)
+    plans += [answer] if answer is not None else []
+    made = [opening.open_run(conn, runtime, plan, event, event_id) for plan in plans]
+    return _Taken([*woken, *(one.run_id for one in made)], made, woken)
 
 
 def wanted(
@@ -126,13 +188,17 @@ def _message(runtime: Runtime, connection: str, inbound: Inbound, now: int) -> M
     )
 
 
-def _data(message: Message, now: int) -> dict[str, Any]:
+def _data(message: Message, inbound: Inbound, now: int) -> dict[str, Any]:
     moment = from_ms(message.status_at or now).isoformat().replace("+00:00", "Z")
-    return {
+    data: dict[str, Any] = {
         "from": message.number_from,
         "to": message.number_to,
         "text": message.text,
         "connection": message.connection,
         "received_at": moment,
         "message_id": message.id,
+        "media": [],
     }
+    if inbound.media:
+        data[media.PENDING] = [asdict(one) for one in inbound.media]
+    return data

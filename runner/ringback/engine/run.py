@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringback.engine import ending, step
+from ringback.engine import ending, media, step
 from ringback.engine.executor import Warm
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import Canceled, NotKept, Parked, Stopped, Walk
@@ -81,6 +81,8 @@ def _drive(walk: Walk) -> None:
     try:
         if walk.run.cancel:
             raise Canceled
+        if walk.kind == "inbound":
+            media.fetch(walk)
         _walk(walk)
     except Parked:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ringback.journal import jsontext
 from ringback.journal.schema import events, runs
@@ -45,6 +45,18 @@ _FIRST = Statement(
     .where(events.c.source == bindparam("source"), events.c.key == bindparam("key"))
     .group_by(events.c.id)
 )
+_RECENT = Statement(
+    select(events.c.id)
+    .where(
+        events.c.source == bindparam("source"),
+        events.c.key.in_([bindparam("this"), bindparam("before")]),
+        events.c.received_at >= bindparam("since"),
+    )
+    .limit(1)
+)
+_SET_DATA = Statement(
+    update(events).where(events.c.id == bindparam("event")).values(data=bindparam("said"))
+)
 _GET = Statement(select(events).where(events.c.id == bindparam("id")))
 
 
@@ -75,6 +87,18 @@ def add_event(
     if first is None:
         raise ValueError(f"The event id {id} is already taken.")
     return Added(first[0], first[1], True)
+
+
+def recent(conn: Connection, source: str, keys: tuple[str, str], since: int) -> str | None:
+    """The event of one of two keys of a source that came since then."""
+    values = {"source": source, "this": keys[0], "before": keys[1], "since": since}
+    row = _RECENT.row(conn, values)
+    return None if row is None else str(row[0])
+
+
+def set_data(conn: Connection, event_id: str, data: Any) -> None:
+    """What is known of an event now: only for what could not be known when it came."""
+    _SET_DATA.run(conn, {"event": event_id, "said": jsontext.dump(data)})
 
 
 def get_event(conn: Connection, event_id: str) -> Event | None:

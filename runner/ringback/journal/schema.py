@@ -310,3 +310,16 @@ counts = Table(
     Column("used", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
+
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("number_from", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("total", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("said", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect
 
 from ringback.problems import Failure
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest step. Compared at each start, so that Alembic is loaded only when there is something to do."""
 
 
