@@ -39,7 +39,7 @@ log = logging.getLogger("ringback.web.callbacks")
 MAX_CALLBACK = 1_000_000
 """Bytes of a callback's body; the largest documented one, a batch of reports, is far below."""
 _KEPT_A_SECOND = 5
-_DIAGNOSED_A_SECOND = 2
+_DIAGNOSED_A_SECOND = 1
 _SIGNATURE = re.compile(r"(?i)bearer [\w-]+\.[\w-]+\.[\w-]+$")
 """A web token, which like any other signature proves one callback and no more; a password is never kept."""
 _NO_SHAPE = "It was verified and answered, but fits no shape that the connector knows."

@@ -19,6 +19,8 @@ from ringback.problems import Failure
 
 MOST_TRIES = 500
 """Checks that one diagnosis makes at most of the manifest's schemes, and once more of others."""
+MOST_BYTES = 1_000_000
+"""Bytes that those checks look at in all: a long request, which a stranger may make as slow as he likes, gets fewer."""
 _MOST_ADDRESSES = 60
 _MOST_FINDINGS = 3
 _MASKED = "•••"
@@ -41,7 +43,7 @@ class Finding(TypedDict):
 class _Trials:
     """Counts the checks; beyond the bound nothing passes any more."""
 
-    left: int = MOST_TRIES
+    left: int
     findings: list[Finding] = field(default_factory=list)
 
     def passes(self, entry: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> bool:
@@ -99,7 +101,7 @@ def diagnose(
     """
     if public_url:
         request = replace(request, url=verify.public_address(public_url, request))
-    trials = _Trials()
+    trials = _Trials(_most_tries(request))
     entries = [one for one in verify.options(manifest, settings) if one["scheme"] != "none"]
     live = [one for one in entries if verify.SCHEMES[one["scheme"]].configured(one)]
     others = dict(secrets or {})
@@ -118,6 +120,10 @@ def diagnose(
     if not trials.findings:
         _guessed(trials, live, request, now_ms, others)
     return trials.findings
+
+
+def _most_tries(request: IncomingRequest) -> int:
+    return min(MOST_TRIES, MOST_BYTES // (len(request.body) + len(request.url) + 1))
 
 
 @dataclass(frozen=True)
@@ -229,7 +235,7 @@ def _guessed(
     others: Mapping[str, str],
 ) -> None:
     """Schemes that the request looks like, with every secret that is known."""
-    trials.left = MOST_TRIES
+    trials.left = _most_tries(request)
     known = [("the secret of this connection", one) for entry in live for one in secrets_of(entry)]
     before = live[0] if live else {}
     for options in guesses(request):
