@@ -1,0 +1,118 @@
+"""STOP, START and HELP with every gateway of the shelf, each played by its rehearsal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.rehearsal.test_gateways import CATALOGUE, GATEWAYS, NOW
+
+from ringback.clock import SimulatedClock
+from ringback.connectors import callbacks, verify
+from ringback.connectors.callbacks import Inbound, IncomingRequest, Report
+from ringback.engine import accept
+from ringback.engine.inline import drain
+from ringback.engine.runtime import Runtime, open_runtime
+from ringback.journal import contacts, runs
+from ringback.rehearsal.gateway import Rehearsal
+from ringback.rehearsal.inprocess import InProcess
+from ringback.rehearsal.project import stand_in_settings
+from ringback.settings import load_settings
+
+NUMBER = "+447700900077"
+OURS = "+447700900100"
+ADDRESS = "https://school.example"
+HEARING = [one for one in GATEWAYS if one.callbacks is not None and one.callbacks.inbound]
+WORKFLOW = {
+    "trigger": {"uses": "manual"},
+    "steps": [{"uses": "sms.send", "with": {"to": NUMBER, "text": "Hello {{ trigger.data.n }}"}}],
+}
+
+
+@dataclass
+class School:
+    """A project with one gateway, its rehearsal, and a phone."""
+
+    runtime: Runtime
+    transport: InProcess
+
+    def phone_texts(self, text: str) -> None:
+        self.runtime.clock.advance_to(self.runtime.clock.now_ms() + 60_000)  # type: ignore[attr-defined]
+        self.transport.text_in("front-desk", NUMBER, OURS, text)
+        drain(self.runtime)
+
+    def send(self, n: int) -> runs.Run:
+        workflow = self.runtime.workflows.by_id["hello"]
+        made = accept.start_manual(self.runtime, workflow, {"n": n})
+        drain(self.runtime)
+        with self.runtime.journal.read() as conn:
+            run = runs.get_run(conn, made.run_id)
+        assert run is not None
+        return run
+
+    @property
+    def texts(self) -> list[str]:
+        return [taken.text for taken in self.transport.taken]
+
+
+@pytest.fixture(params=HEARING, ids=[one.id for one in HEARING])
+def school(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[School]:
+    given = stand_in_settings(request.param, {})
+    project = {
+        "project": {"name": "Harbour School", "country": "GB", "timezone": "Europe/London"},
+        "public_url": ADDRESS,
+        "connections": {"front-desk": {"uses": request.param.id, "with": given}},
+    }
+    (tmp_path / "ringback.yaml").write_text(json.dumps(project))
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows/hello.yaml").write_text(json.dumps(WORKFLOW))
+    clock = SimulatedClock(NOW)
+    rehearsal = Rehearsal(
+        request.param, given, f"{ADDRESS}/callbacks/front-desk", clock, connection="front-desk"
+    )
+
+    def deliver(connection: str, incoming: IncomingRequest) -> None:
+        _, manifest, settings = runtime.connection(connection)
+        verify.check(manifest, settings, incoming, ADDRESS, clock.now_ms())
+        for one in callbacks.read(manifest, settings, incoming):
+            if isinstance(one, Report):
+                accept.accept_report(runtime, connection, one, {})
+            elif isinstance(one, Inbound):
+                accept.accept_inbound(runtime, connection, one, {})
+
+    transport: Any = InProcess([rehearsal], clock, deliver)
+    settings = load_settings(tmp_path, {})
+    runtime = open_runtime(settings, clock=clock, transport=transport, catalogue=CATALOGUE)
+    runtime.start()
+    yield School(runtime, transport)
+    runtime.close(0)
+
+
+def test_every_gateway_of_the_shelf_hears() -> None:
+    assert len(HEARING) >= 15
+
+
+def test_stop_start_and_help(school: School) -> None:
+    assert school.send(1).state == "succeeded"
+    school.phone_texts("Stop")
+    with school.runtime.journal.read() as conn:
+        found = contacts.get_contact(conn, NUMBER)
+    assert found is not None
+    assert found.opted_out_at == school.runtime.clock.now_ms()
+    assert "front-desk" in found.opted_out_source
+    refused = school.send(2)
+    assert (refused.state, refused.error["code"]) == ("failed", "opted_out")
+    school.phone_texts("START")
+    assert school.send(3).state == "succeeded"
+    school.phone_texts("HELP")
+    assert [text.split()[:4] for text in school.texts] == [
+        ["Hello", "1"],
+        ["You", "will", "get", "no"],
+        ["You", "will", "get", "texts"],
+        ["Hello", "3"],
+        ["Texts", "from", "Harbour", "School."],
+    ]
