@@ -13,6 +13,7 @@ from tests.engine.bench import NUMBER, PROJECT, START, Project, heard, refused, 
 from ringback.clock import SimulatedClock, to_ms
 from ringback.connectors.callbacks import Inbound
 from ringback.engine import accept
+from ringback.engine.trial import trial
 from ringback.journal import contacts, waits
 from ringback.journal.contacts import Contact
 
@@ -228,3 +229,34 @@ def test_over_the_cap_of_one_the_next_connection_is_tried(project: Open) -> None
         assert it.run("w").state == "succeeded"
     hosts = [call.url.split("/")[2] for call in it.gateway.calls]
     assert hosts == ["front.example", "backup.example"]
+
+
+DEAR = "We’ll see you on the 28th — “Harbour School”, " + "main entrance, " * 3
+
+
+def test_the_cost_is_in_the_run_and_plain_quotes_make_it_less(project: Open) -> None:
+    prices = PROJECT.replace("front-desk: {uses", "front-desk: {prices: {amount: 0.05, currency: GBP}, uses")  # fmt: skip
+    plain = prices.replace("messages: {repeat_window: 0}", "messages: {plain_quotes: true}")
+    step = {"uses": "sms.send", "with": {"to": NUMBER, "text": DEAR}}
+    sizes, sent = [], []
+    for said in (prices, plain):
+        it = project(w=workflow([step]), project=said)
+        run = it.run("w")
+        (message,) = it.messages(run.id)
+        sizes.append(message.timeline[0]["size"])
+        assert any(line["text"] == sizes[-1]["says"] for line in it.story(run.id)["timeline"])
+        sent += texts(it)
+    assert [(one["encoding"], one["segments"], one["price"]) for one in sizes] == [("UCS-2", 2, "0.05"), ("GSM-7", 1, "0.05")]  # fmt: skip
+    assert sizes[0]["offenders"] == ["’", "—", "“", "”"]
+    assert "’" in sent[0]
+    assert "“" not in sent[1]
+
+
+def test_a_trial_says_what_the_gate_would_and_keeps_nothing(project: Open) -> None:
+    it = project(w=ONE, project=with_limits(per_day=1))
+    tried = trial(it.runtime, "07700 900077", "Hi")
+    assert (tried.gate.number, tried.connection, tried.cost.size.count) == (NUMBER, "front-desk", 1)
+    assert [one.check for one in tried.gate.verdicts] == ["number", "text", "opt-out", "repeat", "quiet hours", "limits"]  # fmt: skip
+    assert it.run("w", HI).state == "succeeded"
+    assert not trial(it.runtime, NUMBER, "Hi").gate.verdicts[-1].passed
+    assert len(texts(it)) == 1

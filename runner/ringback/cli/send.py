@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ringback.problems import Failure
 
 if TYPE_CHECKING:
     from ringback.connectors.catalogue import Catalogue
+    from ringback.engine.runtime import Runtime
     from ringback.workflow.model import Workflow
 
 ID = "send"
@@ -27,20 +29,30 @@ ID = "send"
     metavar="CONNECTION",
     help="The connection. Default: send_through of ringback.yaml.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Send nothing: say what the gate says, the SMS it takes, the cost.",
+)
 @project.option
-def command(to: str, text: str, through: str | None, where: Path | None) -> None:
+def command(to: str, text: str, through: str | None, dry_run: bool, where: Path | None) -> None:
     """Send one test message through a connection and say what the gateway answered.
 
     It is a run like any other: `ringback runs` shows it, and a running `ringback serve` hears its reports.
+    With --dry-run nothing is sent and nothing kept.
 
     \b
     Example:
       ringback send --to +447700900077 --text "Hello from the front desk"
       ringback send --to +447700900077 --text "Hello" --through backup
+      ringback send --to +447700900077 --text "Hello" --dry-run
     """
     from ringback.cli import here
 
     with here.runtime(where) as runtime:
+        if dry_run:
+            _say_trial(runtime, to, text, through)
+            return
         workflow = one_message(runtime.catalogue, through)
         with console.busy(f"Sending to {to}"):
             run_id = opening.start(
@@ -49,6 +61,27 @@ def command(to: str, text: str, through: str | None, where: Path | None) -> None
             here.advance(runtime, run_id, wait_ms=0)
         told = here.story(runtime, run_id)
     _say(told)
+
+
+def _say_trial(runtime: Runtime, to: str, text: str, through: str | None) -> None:
+    """What would become of a message; raises the failure with which the gate would stop it."""
+    from ringback.engine.trial import trial
+    from ringback.sms.gate import pass_or_fail
+
+    tried = trial(runtime, to, text, through)
+    for verdict in tried.gate.verdicts:
+        later = "wait" if verdict.until is not None else "bad"
+        console.mark("good" if verdict.passed else later, verdict.check, verdict.detail)
+    size = tried.cost.size
+    console.mark("note", f"{size.count} SMS", f"{size.encoding}, {size.units} units")
+    for one in size.offenders:
+        name = unicodedata.name(one, "a character without a name").lower()
+        console.mark("note", f"“{one}” is not in GSM-7", f"U+{ord(one):04X} {name}")
+    if tried.cost.plain.count < size.count:
+        console.mark("note", f"with plain quotes {tried.cost.plain.count} SMS", "messages: {plain_quotes: true}")  # fmt: skip
+    console.mark("note", "cost", tried.cost.money or f"unknown: no prices for {tried.connection}")
+    pass_or_fail(tried.gate)
+    console.say(f"Nothing was sent. It would go through {tried.connection}.")
 
 
 def one_message(catalogue: Catalogue, through: str | None) -> Workflow:

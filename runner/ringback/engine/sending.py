@@ -18,6 +18,8 @@ from ringback.journal.messages import Message
 from ringback.problems import Failure
 from ringback.settings import Limits
 from ringback.sms import gate, optout, reports, room, send
+from ringback.sms.cost import Cost, cost_of
+from ringback.sms.segments import plain_quotes
 
 ROLE = "sms.send"
 NO_LIMITS = Limits()
@@ -40,6 +42,17 @@ def gateways(runtime: Runtime) -> list[str]:
     ]
 
 
+def worded(runtime: Runtime, text: str) -> str:
+    """A text as the project sends it."""
+    return plain_quotes(text) if runtime.settings.messages.plain_quotes else text
+
+
+def costs(runtime: Runtime, name: str, text: str) -> Cost:
+    """What a text takes and costs through a connection."""
+    connection, manifest, _ = runtime.connection(name)
+    return cost_of(text, connection.prices, manifest.price.per if manifest.price else "")
+
+
 class _Send:
     """One send step on its way; `message` is the row of the message once there is one."""
 
@@ -55,7 +68,7 @@ class _Send:
 
     def begin(self) -> Any:
         job, settings = self.job, self.runtime.settings
-        text = job.inputs["text"]
+        text = worded(self.runtime, job.inputs["text"])
         self.sending = gate.Sending(
             job.inputs["to"],
             self.runtime.masks.text(text),
@@ -136,7 +149,9 @@ class _Send:
             if full is not None and not full.passed:
                 return made or gate.Gate(message.number_to or "", (full,)), message
             if made is not None:
-                told = send.judged(message, made)
+                told = send.judged(
+                    message, made, costs(self.runtime, message.connection, message.text)
+                )
             steps.put(conn, lease, kept)
             masked = told._replace(text=self.runtime.masks.text(told.text))
             if new:

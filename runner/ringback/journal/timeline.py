@@ -83,6 +83,7 @@ def _lines(run: Run, story: dict[str, Any]) -> Iterator[dict[str, Any]]:
             message=message["id"],
             to=message["number_to"],
         )
+        yield from _before_sending(message)
         contradicts = _contradictions(message)
         for heard in message["reports"]:
             yield _line(
@@ -102,6 +103,18 @@ def _lines(run: Run, story: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield _line(step["finished_at"], "step", step["path"], ended, error=step["error"])
     if run.finished_at is not None:
         yield _line(run.finished_at, "run", None, run.state, error=run.error)
+
+
+def _before_sending(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What was known of a message before it went: its size and price, and what the gate said."""
+    head: dict[str, Any] = next(iter(message["timeline"]), {})
+    at, path = message["created_at"], message["step_path"]
+    if "size" in head:
+        facts = {name: value for name, value in head["size"].items() if name != "says"}
+        yield _line(at, "note", path, head["size"]["says"], facts={}, size=facts)
+    if "gate" in head:
+        said = "; ".join(f"{one['check']}: {one['detail']}" for one in head["gate"])
+        yield _line(at, "note", path, f"The gate: {said}", facts={}, gate=head["gate"])
 
 
 def _contradictions(message: dict[str, Any]) -> dict[tuple[Any, ...], str]:

@@ -8,6 +8,7 @@ from typing import Any
 from ringback.ids import new_id
 from ringback.journal.messages import Message
 from ringback.problems import Failure
+from ringback.sms.cost import Cost
 from ringback.sms.gate import Gate
 from ringback.sms.segments import segments
 
@@ -69,11 +70,13 @@ def draft(
     return judged(made, gate)
 
 
-def judged(message: Message, gate: Gate) -> Message:
-    """The message with what the gate said of it."""
+def judged(message: Message, gate: Gate, cost: Cost | None = None) -> Message:
+    """The message with what the gate said of it, and what it takes and costs."""
     now = message.created_at
     verdicts = [verdict.as_json() for verdict in gate.verdicts]
-    head = {"at": now, "heard_at": now, "status": "sending", "gate": verdicts}
+    head: dict[str, Any] = {"at": now, "heard_at": now, "status": "sending", "gate": verdicts}
+    if cost is not None:
+        head["size"] = {**cost.as_json(), "says": str(cost)}
     return message._replace(timeline=(head, *message.timeline[1:]))
 
 
