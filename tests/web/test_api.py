@@ -96,6 +96,8 @@ def test_messages_are_listed(client: Any, runtime: Runtime, bearer: Bearer) -> N
     assert found["number_to"] == "+447700900077"
     assert found["timeline"] == []
     assert len(get(client, "/messages?number=+447700900088", bearer)["messages"]) == 1
+    assert len(get(client, "/messages?connection=front-desk", bearer)["messages"]) == 2
+    assert get(client, "/messages?connection=backup", bearer)["messages"] == []
     page = get(client, "/messages?limit=1", bearer)
     rest = get(client, f"/messages?limit=1&cursor={page['next']}", bearer)
     assert page["messages"][0]["id"] > rest["messages"][0]["id"]

@@ -42,6 +42,8 @@ class Message(NamedTuple):
     timeline: tuple[dict[str, Any], ...] = ()
 
 
+_FAR_BACK = 2000
+"""Of a conversation through one connection: how many messages of all connections are looked at."""
 _COLUMNS = [messages.c[name] for name in Message._fields]
 _CHANGING = (
     "connection", "gateway_id", "status", "status_at", "terminal", "segments", "encoding", "cost",
@@ -128,6 +130,12 @@ _FROM = Statement(
         messages.c.created_at >= bindparam("since"),
     )
     .order_by(messages.c.id)
+    .limit(bindparam("at_most"))
+)
+_FROM_NEWEST = Statement(
+    select(*_COLUMNS)
+    .where(messages.c.number_from == bindparam("number"), messages.c.direction == "in")
+    .order_by(messages.c.id.desc())
     .limit(bindparam("at_most"))
 )
 _TAKE = Statement(
@@ -222,6 +230,16 @@ def received_from(conn: Connection, number: str, since: int, limit: int = 100) -
     values = {"number": number, "since": since, "at_most": limit}
     found = [_message(row) for row in _FROM.rows(conn, values)]
     return [message for message in found if message.run_id is None]
+
+
+def conversation(
+    conn: Connection, number: str, connection: str | None = None, limit: int = 100
+) -> list[Message]:
+    """The newest messages to and from a number, oldest first, perhaps of one connection."""
+    values = {"number": number, "at_most": limit if connection is None else _FAR_BACK}
+    rows = [*_NEWEST_TO.rows(conn, values), *_FROM_NEWEST.rows(conn, values)]
+    said = [one for row in rows if (one := _message(row)) and connection in (None, one.connection)]
+    return sorted(said, key=lambda one: one.id)[-limit:]
 
 
 def take(conn: Connection, message_id: str, run_id: str, path: str) -> bool:

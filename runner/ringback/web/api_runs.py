@@ -83,6 +83,8 @@ def list_messages(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
         # an unescaped plus in a query is a space
         number = "+" + number if query["number"].startswith(" ") else number
         wanted = wanted.where(or_(messages.c.number_to == number, messages.c.number_from == number))
+    if query["connection"]:
+        wanted = wanted.where(messages.c.connection == query["connection"])
     if query["direction"]:
         wanted = wanted.where(messages.c.direction == query["direction"])
     if query["run"]:

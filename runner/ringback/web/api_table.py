@@ -103,7 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/messages",
         "listMessages",
         "List messages",
-        "Messages, newest first, perhaps of one number, direction or run.",
+        "Messages, newest first, perhaps of one number (a conversation), connection, direction or run.",
         api_runs.list_messages,
         page("messages", "Message"),
         query=(
@@ -112,6 +112,12 @@ OPERATIONS: tuple[Operation, ...] = (
                 "Only messages to or from this number, in international form.",
                 {"type": "string"},
                 "+447700900077",
+            ),
+            Param(
+                "connection",
+                "Only messages through this connection.",
+                {"type": "string"},
+                "front-desk",
             ),
             Param(
                 "direction",
