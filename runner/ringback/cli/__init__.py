@@ -33,6 +33,7 @@ VERBS: dict[str, Verb] = {
     "runs": Verb("runs", "List runs, show one, settle or cancel it."),
     "refused": Verb("refused", "Show callbacks that were refused and why; replay one."),
     "messages": Verb("messages", "Show what was said with one phone, both ways."),
+    "contacts": Verb("contacts", "List numbers; opt them out or in; import and export."),
     "connectors": Verb("connectors", "Show the connectors, their actions and triggers."),
     "demo": Verb("demo", "Watch a signed document become a text, end to end."),
     "rehearse": Verb("rehearse", "Stand in for an SMS gateway on this machine."),
