@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from tests.engine.bench import (
     NUMBER,
     PROJECT,
@@ -28,6 +29,7 @@ from ringback.connectors.transport import Answer, Call
 from ringback.engine import accept, reported
 from ringback.engine.runtime import Runtime, open_runtime
 from ringback.journal import messages, runs, steps
+from ringback.problems import Failure
 from ringback.settings import load_settings
 from ringback.worker import LocalExecutor
 
@@ -169,6 +171,25 @@ def test_a_message_that_stays_silent_is_asked_about_and_unknown(project: Open) -
     assert it.messages(run.id)[0].status == "unknown"
     assert [call.method for call in it.gateway.calls] == ["POST", "GET"]
     assert told(it) == [("sent", NUMBER), ("unknown", NUMBER)]
+
+
+def test_what_is_heard_while_a_send_is_tried_again_stays(
+    project: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report comes in the moment between reading the message and writing that it goes once more."""
+    it = project(w=workflow([{**SEND, "retry": {"times": 2, "delay": "1 second"}}]))
+    it.gateway.outcomes = [Failure("unreachable", "Nobody is there.")]
+    read = messages.of_step
+
+    def meanwhile(conn: Connection, run_id: str, path: str) -> list[messages.Message]:
+        found = read(conn, run_id, path)
+        it.report(None, "sent", reference=found[-1].id)
+        return found
+
+    monkeypatch.setattr(messages, "of_step", meanwhile)
+    message = it.messages(it.run("w").id)[0]
+    assert [entry["status"] for entry in message.timeline] == ["sending", "sent", "accepted"]
+    assert message.status == "sent"
 
 
 TRIES = 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection
@@ -153,11 +154,11 @@ class _Send:
                     message, made, costs(self.runtime, message.connection, message.text)
                 )
             steps.put(conn, lease, kept)
-            masked = told._replace(text=self.runtime.masks.text(told.text))
             if new:
+                masked = told._replace(text=self.runtime.masks.text(told.text))
                 messages.add_message(conn, masked)
             else:
-                messages.update_message(conn, masked)
+                messages.move(conn, message.id, message.connection, self.walk.now)
             return made, told
 
         answer = self.walk.commit(write)
@@ -209,11 +210,13 @@ class _Send:
         if not new:  # the attempt has not been made
             row = row._replace(attempt=row.attempt - 1)
         key = message.connection if verdict.check == room.CHECK else verdict.check
-        masked = message._replace(text=self.runtime.masks.text(message.text))
+        moved = partial(
+            messages.move, message_id=message.id, connection=message.connection, now=self.walk.now
+        )
         self.walk.park(
             row._replace(state="waiting"),
             waits.Wait(self.walk.run.id, row.path, "gate", key, until),
-            extra=() if new else (lambda conn: messages.update_message(conn, masked),),
+            extra=() if new else (moved,),
         )
         raise AssertionError("a parked walk went on")
 

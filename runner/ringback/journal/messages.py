@@ -55,6 +55,11 @@ _UPDATE = Statement(
     .where(messages.c.id == bindparam("message_id"))
     .values({name: bindparam(f"new_{name}") for name in _CHANGING})
 )
+_MOVE = Statement(
+    update(messages)
+    .where(messages.c.id == bindparam("message_id"))
+    .values(connection=bindparam("to"), updated_at=bindparam("now"))
+)
 _GET = Statement(select(*_COLUMNS).where(messages.c.id == bindparam("id")))
 _BY_GATEWAY = Statement(
     select(*_COLUMNS)
@@ -158,6 +163,11 @@ def update_message(conn: Connection, message: Message) -> None:
     values = _values(message)
     changes = {f"new_{name}": values[name] for name in _CHANGING}
     _UPDATE.run(conn, {"message_id": message.id, **changes})
+
+
+def move(conn: Connection, message_id: str, connection: str, now: int) -> None:
+    """A message goes through another connection, or once more; what was heard of it meanwhile stays."""
+    _MOVE.run(conn, {"message_id": message_id, "to": connection, "now": now})
 
 
 def get_message(conn: Connection, message_id: str) -> Message | None:
