@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from tests.engine.bench import NUMBER, Project, workflow
+from tests.engine.bench import NUMBER, Death, DyingJournal, Project, workflow
 
 from ringback.connectors.callbacks import Inbound
 from ringback.engine import accept
@@ -146,7 +147,8 @@ def test_an_answer_before_the_wait_is_found(project: Open) -> None:
     it.now()
     text_in(it, "quick")
     it.drain()
-    assert it.steps(run_id)["2"].output["text"] == "quick" if "2" in it.steps(run_id) else True
+    [answer] = [one for one in it.steps(run_id).values() if one.id == "r"]
+    assert answer.output["text"] == "quick"
     assert it.get(run_id).state == "succeeded"
     assert it.clock.now_ms() - it.get(run_id).created_at == 5 * MINUTE
 
@@ -189,3 +191,45 @@ def test_a_wait_that_cannot_be(project: Open, wait: dict[str, Any]) -> None:
     run = it.run("w")
     assert run.state == "failed"
     assert run.error["code"] == "invalid_input"
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["while it waits", "before it waits"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(5))
+def test_death_loses_no_answer(project: Open, at: int, after: bool, early: bool) -> None:
+    pause = [{"uses": "flow.wait", "with": {"for": "1 minute"}}]
+    steps: list[Any] = [
+        {"id": "q", "uses": "sms.send", "with": {"to": NUMBER, "text": "OK?"}},
+        *(pause if early else []),
+        {"id": "r", "uses": "sms.wait_for_reply", "with": {"message": "{{ q }}"}},
+        {"uses": "data.set", "with": {"heard": "{{ r.text }}"}},
+        {"uses": "sms.send", "with": {"to": "+447700900200", "text": "{{ r.text }}"}},
+    ]
+    it = project(w=workflow(steps))
+    run_id = it.begin("w")
+    it.now()
+    text_in(it, "yes")
+    real = it.runtime.journal
+    it.runtime.journal = DyingJournal(real, at, after=after)  # type: ignore[assignment]
+    with suppress(Death):
+        it.drain()
+    it.runtime.journal = real
+    it.restart()
+    it.drain()
+    story = it.story(run_id)
+    if it.get(run_id).state == "uncertain":
+        return
+    assert it.get(run_id).state == "succeeded"
+    assert [one["text"] for one in story["messages"] if one["direction"] == "in"] == ["yes"]
+    assert last(it) == "yes"
+
+
+def test_a_refused_or_late_answer_is_for_who_listens(project: Open) -> None:
+    it = project(w=asking(), l=LISTENING)
+    run_id = it.begin("w")
+    it.now()
+    it.clock.advance_to(it.clock.now_ms() + 60 * MINUTE)
+    assert run_id not in text_in(it, "too late")
+    it.now()
+    assert "heard too late" in [text for _, text in it.gateway.texts]
+    assert last(it).endswith("|true") or it.get(run_id).state == "succeeded"

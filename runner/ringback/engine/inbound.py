@@ -132,7 +132,7 @@ def _hear(
     else:
         mine = told._replace(run_id=wait.run_id, step_path=wait.path)
         messages.add_message(conn, mine)
-        if replies.take(conn, wait, mine, message.created_at):
+        if replies.take(conn, wait, message.created_at):
             woken.append(wait.run_id)
     listening = wanted(runtime, message.connection, message.text, taken=wait is not None)
     if heard is not None:

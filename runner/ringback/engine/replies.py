@@ -20,8 +20,8 @@ from ringback.problems import Failure
 from ringback.sms import keywords
 from ringback.sms.gate import e164
 
-WAITING, TAKEN = "reply", "replied"
-"""Kinds of a wait: its key is the number it waits for, then the message that it has got."""
+KIND = "reply"
+"""The kind of these waits; their key is the number they wait for."""
 
 
 def wait_for_reply(job: Job) -> Any:
@@ -35,31 +35,29 @@ def wait_for_reply(job: Job) -> Any:
     if job.step.timeout_ms is not None:
         deadline = min(deadline, row.started_at + job.step.timeout_ms)
 
+    run_id, path = walk.run.id, row.path
+
     def come(conn: Connection) -> dict[str, Any] | None:
-        wait = waits.get_wait(conn, walk.run.id, row.path)
-        if wait is not None and wait.kind == TAKEN:
-            reply = messages.get_message(conn, wait.key or "")
-            if reply is not None:
-                return _output(reply, job.inputs)
-        reply = _came_before(conn, job, number)
-        if reply is not None:
-            return _output(reply, job.inputs)
-        return _output(None, job.inputs) if walk.now >= deadline else None
+        # a message that has this step's name was taken, whether or not a crash kept us from saying so
+        mine = [one for one in messages.of_step(conn, run_id, path) if one.direction == "in"]
+        reply = mine[0] if mine else _came_before(conn, job, number)
+        if reply is None and walk.now < deadline:
+            return None
+        waits.drop_wait(conn, run_id, path)  # from here on nothing is taken for it
+        return _output(reply, job.inputs)
 
     output = walk.park(
         row._replace(state="waiting"),
-        waits.Wait(walk.run.id, row.path, WAITING, number, deadline),
+        waits.Wait(run_id, path, KIND, number, deadline),
         unless=come,
     )
-    run_id, path = walk.run.id, row.path
-    over = [lambda conn: waits.drop_wait(conn, run_id, path)] if job.began else []
-    return job.succeed(output, *over)
+    return job.succeed(output)
 
 
 def taker(conn: Connection, message: Message) -> waits.Wait | None:
     """The wait that a text which has come in answers, if there is one."""
     asking = []
-    for wait in waits.find_waits(conn, WAITING, message.number_from or ""):
+    for wait in waits.find_waits(conn, KIND, message.number_from or ""):
         step = steps.get_step(conn, wait.run_id, wait.path)
         late = wait.until is not None and message.created_at >= wait.until
         if step is not None and not late and isinstance(step.input, dict):
@@ -71,9 +69,9 @@ def taker(conn: Connection, message: Message) -> waits.Wait | None:
     return None
 
 
-def take(conn: Connection, wait: waits.Wait, message: Message, now: int) -> bool:
-    """Give a wait what it waited for; whether its run is to be woken."""
-    waits.put_wait(conn, wait._replace(kind=TAKEN, key=message.id))
+def take(conn: Connection, wait: waits.Wait, now: int) -> bool:
+    """A wait has what it waited for, a message that bears its step's name; whether its run is to be woken."""
+    waits.drop_wait(conn, wait.run_id, wait.path)
     return runs.wake(conn, wait.run_id, now)
 
 

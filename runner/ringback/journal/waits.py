@@ -13,7 +13,7 @@ from ringback.journal.statements import Statement
 class Wait(NamedTuple):
     """One step's wait.
 
-    `kind`: time, delivery (key: message id), reply (key: number), replied (key: message id), call (key: run id),
+    `kind`: time, delivery (key: message id), reply (key: number), call (key: run id),
     gate (key: the connection whose rate it waits for, or the check that put it off), retry or decision.
     `until`: when it ends by itself; the run's own `wake_at` is what wakes it.
     """
@@ -35,9 +35,6 @@ _FIND = Statement(
     .where(waits.c.kind == bindparam("kind"), waits.c.key == bindparam("key"))
     .order_by(waits.c.run_id, waits.c.path)
 )
-_GET = Statement(
-    select(waits).where(waits.c.run_id == bindparam("run"), waits.c.path == bindparam("at"))
-)
 _OF_RUN = Statement(select(waits).where(waits.c.run_id == bindparam("run")).order_by(waits.c.path))
 _DROP = Statement(
     delete(waits).where(waits.c.run_id == bindparam("run"), waits.c.path == bindparam("at"))
@@ -52,12 +49,6 @@ def put_wait(conn: Connection, wait: Wait) -> None:
 def find_waits(conn: Connection, kind: str, key: str) -> list[Wait]:
     """Who waits for this, oldest run first."""
     return [Wait(*row) for row in _FIND.rows(conn, {"kind": kind, "key": key})]
-
-
-def get_wait(conn: Connection, run_id: str, path: str) -> Wait | None:
-    """What a step waits for."""
-    row = _GET.row(conn, {"run": run_id, "at": path})
-    return None if row is None else Wait(*row)
 
 
 def of_run(conn: Connection, run_id: str) -> list[Wait]:
