@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from ringback.problems import Mistakes
-from ringback.settings import load_settings
+from ringback.settings import Limits, Prices, QuietHours, load_settings
 
 GOOD = """\
 project: {name: Harbour School, country: GB, timezone: Europe/London, staff_phone: "+447700900200"}
@@ -94,4 +95,50 @@ def test_a_settings_object_never_shows_its_secrets(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_project_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(Mistakes, match="ringback init DIR"):
+        load_settings(tmp_path, {})
+
+
+RULES = """\
+connections:
+  front-desk:
+    uses: mysmsgate
+    limits: {per_second: 5, per_month: 1000}
+    prices: {per: segment, amount: 0.04, currency: GBP}
+messages:
+  repeat_window: 0
+  quiet_hours: {from: "21:00", to: "8:30"}
+  plain_quotes: true
+  stop_text: false
+  help_text: "Call us."
+"""
+
+BAD_RULES = """\
+connections:
+  front-desk:
+    uses: mysmsgate
+    limits: {per_second: 0}
+    prices: {amount: cheap}
+messages:
+  repeat_window: soon
+  quiet_hours: {from: "25:00", to: "08:00"}
+"""
+
+
+def test_the_rules_of_messages(tmp_path: Path) -> None:
+    settings = load_settings(project(tmp_path, RULES), {})
+    desk, rules = settings.connections["front-desk"], settings.messages
+    assert desk.limits == Limits(per_second=5, per_month=1000)
+    assert desk.prices == Prices("segment", Decimal("0.04"), "GBP")
+    assert (rules.repeat_window_ms, rules.plain_quotes) == (0, True)
+    assert rules.quiet_hours == QuietHours(21 * 60, 8 * 60 + 30)
+    assert (rules.answers["stop"], rules.answers["help"]) == ("", "Call us.")
+    assert "START" not in rules.answers["start"]
+
+
+def test_wrong_rules_are_told_in_their_place(tmp_path: Path) -> None:
+    with pytest.raises(Mistakes) as raised:
+        load_settings(project(tmp_path, BAD_RULES), {})
+    assert [problem.span.line for problem in raised.value.problems if problem.span] == [4, 5, 7, 8]
+    (tmp_path / "ringback.yaml").write_text('messages: {quiet_hours: {from: "21:00"}}')
+    with pytest.raises(Mistakes, match="no `to`"):
         load_settings(tmp_path, {})

@@ -16,6 +16,7 @@ from ringback.engine import accept
 from ringback.engine.trial import trial
 from ringback.journal import contacts, waits
 from ringback.journal.contacts import Contact
+from ringback.problems import Failure
 
 Open = Callable[..., Project]
 ONE = workflow([{"id": "m", "uses": "sms.send", "with": {"to": "{{ trigger.body.to }}", "text": "{{ trigger.body.text }}"}}])  # fmt: skip
@@ -113,6 +114,19 @@ def test_a_report_can_say_so(project: Open, code: str) -> None:
     assert len(texts(it)) == 1
     text_in(it, "I am here", "1")
     assert it.run("w", HI).state == ("succeeded" if code == "invalid_number" else "failed")
+
+
+@pytest.mark.parametrize("code", ["opted_out", "invalid_number"])
+def test_a_sends_own_error_can_say_so(project: Open, code: str) -> None:
+    it = project(w=ONE)
+    it.gateway.outcomes = [Failure(code, "The gateway says no.")]
+    assert it.run("w", HI).error["code"] == code
+    found = contact(it)
+    assert found is not None
+    assert (found.opted_out_at is not None) == (code == "opted_out")
+    assert found.invalid == (code == "invalid_number")
+    assert it.run("w", HI).error["detail"]["gate"][-1]["check"] == "opt-out"
+    assert texts(it) == []
 
 
 def test_the_same_words_do_not_go_twice_in_ten_minutes(project: Open) -> None:

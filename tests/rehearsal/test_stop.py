@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,19 @@ import pytest
 from tests.rehearsal.test_gateways import CATALOGUE, GATEWAYS, NOW
 
 from ringback.clock import SimulatedClock
-from ringback.connectors import callbacks, verify
+from ringback.connectors import callbacks, examples, verify
 from ringback.connectors.callbacks import Inbound, IncomingRequest, Report
 from ringback.engine import accept
 from ringback.engine.inline import drain
 from ringback.engine.runtime import Runtime, open_runtime
-from ringback.journal import contacts, runs
+from ringback.journal import contacts, messages, runs
+from ringback.journal.messages import Message
 from ringback.rehearsal.gateway import Rehearsal
 from ringback.rehearsal.inprocess import InProcess
 from ringback.rehearsal.project import stand_in_settings
 from ringback.settings import load_settings
+from ringback.sms import reports
+from ringback.sms.gate import as_told
 
 NUMBER = "+447700900077"
 OURS = "+447700900100"
@@ -116,3 +119,54 @@ def test_stop_start_and_help(school: School) -> None:
         ["Hello", "3"],
         ["Texts", "from", "Harbour", "School."],
     ]
+
+
+def own_opt_outs() -> list[Any]:
+    """What the gateways' recorded callbacks say of opt-outs, by gateway."""
+    ran = [
+        (gateway.id, examples.run(gateway, case))
+        for gateway in CATALOGUE.connectors.values()
+        if gateway.kind == "sms-gateway"
+        for case in examples.cases(gateway.folder)
+    ]
+    return [
+        pytest.param(name, one, id=f"{name} {number}")
+        for name, made in ran
+        if made is not None
+        for number, one in enumerate(made.found)
+        if (isinstance(one, Report) and one.opted_out) or (isinstance(one, Inbound) and one.opt_out)
+    ]
+
+
+OWN = own_opt_outs()
+
+
+def test_gateways_say_so_themselves() -> None:
+    assert len({param.values[0] for param in OWN}) >= 5
+
+
+@pytest.mark.parametrize(("gateway", "said"), OWN)
+def test_a_gateways_own_opt_out_is_ours(
+    gateway: str, said: Report | Inbound, tmp_path: Path
+) -> None:
+    connection = {"uses": gateway, "with": stand_in_settings(CATALOGUE.connectors[gateway], {})}
+    project = {"project": {"country": "GB"}, "connections": {"front-desk": connection}}
+    (tmp_path / "ringback.yaml").write_text(json.dumps(project))
+    runtime = open_runtime(load_settings(tmp_path, {}), clock=SimulatedClock(NOW), catalogue=CATALOGUE)  # fmt: skip
+    runtime.start()
+    sent = Message("msg_1", "out", "front-desk", "Hi", "sending", NOW, NOW, number_to=NUMBER)
+    if isinstance(said, Inbound):
+        accept.accept_inbound(runtime, "front-desk", said, {})
+        number = as_told(said.number_from, "GB")
+    else:
+        gateway_ids = [said.gateway_id] if said.gateway_id else []
+        took = reports.Heard("accepted")
+        runtime.journal.write(lambda conn: messages.add_message(conn, sent))
+        runtime.journal.write(lambda conn: reports.took(conn, "msg_1", took, NOW, gateway_ids=gateway_ids))  # fmt: skip
+        accept.accept_report(runtime, "front-desk", replace(said, reference="msg_1"), {})
+        number = NUMBER
+    with runtime.journal.read() as conn:
+        found = contacts.get_contact(conn, number or "")
+    runtime.close(0)
+    assert found is not None
+    assert found.opted_out_at == NOW
