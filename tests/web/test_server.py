@@ -147,3 +147,30 @@ def test_a_taken_port_is_one_sentence() -> None:
             _free_address("127.0.0.1", port)
     with pytest.raises(Failure, match="no such address"):
         _free_address("192.0.2.1", 8080)
+
+
+STUCK = """
+import logging, signal, sys, threading, types
+from ringback.web import server
+
+logging.basicConfig(level="INFO", stream=sys.stderr)
+server._END_S = 0
+runtime = types.SimpleNamespace(close=lambda grace_ms: print("closed", grace_ms, flush=True))
+stuck = types.SimpleNamespace(signal_handler_interrupt=lambda: None)
+signal.signal(signal.SIGTERM, lambda *_: None)
+server._end_surely(stuck, runtime, 5)
+print("up", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_server_that_does_not_end_is_left_in_order() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        told, log = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "closed 5\n")
+    assert "did not end in 0 s and are left" in log

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -33,6 +35,8 @@ GRACE_MS = 20_000
 """How long a stop waits for what runs; what takes longer is put down and goes on at the next start."""
 _SPARE_THREADS = 24
 """Besides one for each worker: whoever waits for a commit, or for a run to answer with, holds a thread."""
+_END_S = 10
+"""How long granian's own threads may take to end after a signal."""
 _HEAD_TIMEOUT_MS = 15_000
 
 
@@ -82,14 +86,48 @@ def serve(
     )
     made = app or create_app(runtime)
     runtime.start()
+    ended = _end_surely(server, runtime, grace_ms)
     try:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         _say_when_ready(host, port, address, ready)
         server.serve(target_loader=lambda: made.wsgi_app, wrap_loader=False)
     finally:
-        log.info("stopping: what runs is finished or put down")
-        runtime.close(grace_ms)
-        log.info("stopped")
+        signal.set_wakeup_fd(-1)
+        ended.set()
+        _stop(runtime, grace_ms)
+
+
+def _stop(runtime: Runtime, grace_ms: int) -> None:
+    log.info("stopping: what runs is finished or put down")
+    runtime.close(grace_ms)
+    log.info("stopped")
+
+
+def _end_surely(server: _InProcess, runtime: Runtime, grace_ms: int) -> threading.Event:
+    """See to it that a signal ends the process, even where the server's own threads do not come to their end.
+
+    Rarely (seen under load) granian did not return after SIGTERM. The signal is heard here as well; when the server
+    has not ended `_END_S` later, the runtime is closed in order and the process left. Set the event that is
+    returned once the server has ended.
+    """
+    ended = threading.Event()
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def watch() -> None:
+        with reader, writer:
+            while reader.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+                pass
+            server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            if ended.wait(_END_S):
+                return
+            log.warning("the server's threads did not end in %d s and are left", _END_S)
+            _stop(runtime, grace_ms)
+            os._exit(0)
+
+    threading.Thread(target=watch, name="ringback-signals", daemon=True).start()
+    return ended
 
 
 _GRANIAN_LOG: dict[str, Any] = {"incremental": True, "handlers": {}, "loggers": {"_granian": {}}}
