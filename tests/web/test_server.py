@@ -54,7 +54,7 @@ def server(folder: Path) -> Iterator[Server]:
 
 def connect(address: str) -> socket.socket:
     parts = urlsplit(address)
-    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
 
 
 def status_of(wire: socket.socket) -> int:
@@ -72,7 +72,7 @@ def send_chunks(wire: socket.socket, path: str, chunk: bytes, count: int) -> Non
 
 def stop(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=90)
+    _, log = process.communicate(timeout=30)
     assert process.returncode == 0, log
     return log
 
@@ -80,7 +80,7 @@ def stop(process: subprocess.Popen[str]) -> str:
 def test_it_serves_streams_refuses_and_stops_in_order(server: Server, folder: Path) -> None:
     address, process = server
     asked = Request(address + "/hooks/plain", b'{"a": 1}', {"Content-Type": "application/json"})
-    with urlopen(asked, timeout=60) as answer:
+    with urlopen(asked, timeout=20) as answer:
         receipt = json.load(answer)
         assert answer.status == 202
 
@@ -125,14 +125,14 @@ def test_it_serves_streams_refuses_and_stops_in_order(server: Server, folder: Pa
 def test_environment_variables_are_not_headers(server: Server) -> None:
     address, process = server
     asked = Request(address + "/hooks/plain", b"{}", {"Content-Type": "application/json"})
-    with urlopen(asked, timeout=60) as answer:
+    with urlopen(asked, timeout=20) as answer:
         run = json.load(answer)["run"]
     token = {"Authorization": f"Bearer {ENVIRON['API_TOKEN']}"}
-    with urlopen(Request(f"{address}/api/v1/runs/{run}", headers=token), timeout=60) as answer:
+    with urlopen(Request(f"{address}/api/v1/runs/{run}", headers=token), timeout=20) as answer:
         story = json.load(answer)
     assert "x-ambient" not in story["event"]["data"]["headers"]
     with pytest.raises(HTTPError) as caught:
-        urlopen(f"{address}/api/v1/runs/{run}", timeout=60)
+        urlopen(f"{address}/api/v1/runs/{run}", timeout=20)
     assert caught.value.code == 401
     caught.value.close()
     stop(process)

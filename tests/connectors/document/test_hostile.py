@@ -37,7 +37,7 @@ from tests.connectors.document.modules import Given, extract, module
 
 from ringback.problems import Failure
 
-MAX_SECONDS = 20.0
+MAX_SECONDS = 5.0
 MAX_MEMORY = 150 * 1024 * 1024
 
 
