@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from ringback.clock import SystemClock
 from ringback.journal.journal import Journal
 
@@ -37,6 +39,7 @@ _CHILD = """
 """
 
 
+@pytest.mark.sqlite
 def test_every_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     child = subprocess.Popen(

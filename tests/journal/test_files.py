@@ -6,8 +6,10 @@ import hashlib
 import io
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -146,14 +148,26 @@ def test_the_files_of_a_run(journal: Journal, store: FileStore) -> None:
     came, made = store.save("form.docx", TEXT), store.save("answer.docx", b"made")
     event = journal.write(add_event).id
     run = journal.write(lambda conn: add_run(conn, event=event))
-    journal.write(lambda conn: files.keep_file(conn, came, NOW, event_id=event))
-    journal.write(lambda conn: files.keep_file(conn, made, NOW, run_id=run))
+    journal.write(lambda conn: files.keep_file(conn, store, came, NOW, event_id=event))
+    journal.write(lambda conn: files.keep_file(conn, store, made, NOW, run_id=run))
     other = journal.write(add_run)
-    journal.write(lambda conn: files.keep_file(conn, came, NOW, run_id=other))
+    journal.write(lambda conn: files.keep_file(conn, store, came, NOW, run_id=other))
     with journal.read() as conn:
         assert files.of_run(conn, run) == [came, made]
         assert files.of_run(conn, other) == [came]
         assert files.unknown(conn, {came["sha256"], "0" * 64}) == {"0" * 64}
+
+
+def test_no_row_speaks_of_what_was_taken_away_meanwhile(journal: Journal, store: FileStore) -> None:
+    file, run = store.save("form.docx", TEXT), journal.write(add_run)
+    assert journal.write(lambda conn: files.take_away(conn, store, [file["sha256"]])) == 1
+    with pytest.raises(Failure, match="taken away just as it came") as caught:
+        journal.write(lambda conn: files.keep_file(conn, store, file, NOW, run_id=run))
+    assert caught.value.code == "internal"
+    again = store.save("form.docx", TEXT)
+    journal.write(lambda conn: files.keep_file(conn, store, again, NOW, run_id=run))
+    assert journal.write(lambda conn: files.take_away(conn, store, [file["sha256"]])) == 0
+    assert store.path(file["sha256"]).read_bytes() == TEXT
 
 
 def test_what_a_crash_left_behind(store: FileStore) -> None:
@@ -178,3 +192,51 @@ def test_what_comes_again_is_young_again(store: FileStore) -> None:
     store.save("b", TEXT)
     assert list(store.left_over()) == []
     assert store.remove([file["sha256"]], older_than_s=3600) == 0
+
+
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, at: int, act: Callable[[], object], by: Callable[[], object]
+) -> bool:
+    """Do `act`, and before its `at`th look at or change of the disk all of `by`; whether it has so many."""
+    left = [at]
+
+    def counted(real: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                by()
+            return real(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name in ("stat", "rename", "unlink", "utime"):
+            patched.setattr(os, name, counted(getattr(os, name)))
+        act()
+    return left[0] <= 0
+
+
+@pytest.mark.parametrize("first", ["retention", "a receipt"])
+def test_what_comes_again_as_another_machine_takes_it_away_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Two machines on one folder, each between any two steps of the other."""
+    here, elsewhere = FileStore(tmp_path), FileStore(tmp_path)
+    at, more = 0, True
+    while more:
+        at += 1
+        file = here.save("a", TEXT)
+        long_ago = time.time() - 2 * 86_400
+        os.utime(here.path(file["sha256"]), (long_ago, long_ago))
+
+        def take_away(sha256: str = file["sha256"]) -> int:
+            return here.remove([sha256], older_than_s=3600)
+
+        def store() -> object:
+            return elsewhere.save("b", TEXT)
+
+        act, by = (take_away, store) if first == "retention" else (store, take_away)
+        more = interrupted(monkeypatch, at, act, by)
+        if more:
+            assert here.path(file["sha256"]).read_bytes() == TEXT, at
+    assert at > 3

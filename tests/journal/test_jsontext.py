@@ -39,6 +39,14 @@ def test_how_it_is_written(value: object, text: str) -> None:
     json.loads(text)
 
 
+def test_what_comes_from_outside_can_be_kept() -> None:
+    assert jsontext.read('{"\\ud83d": ["\\udc00", "\\ud83d\\ude00", 1e999]}') == {
+        "\ufffd": ["\ufffd", "😀", "inf"]
+    }
+    with pytest.raises(ValueError, match="Expecting"):
+        jsontext.read("{")
+
+
 def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(TypeError):
         jsontext.dump({"when": object()})

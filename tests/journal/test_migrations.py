@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
@@ -26,6 +27,7 @@ def a_journal_at(path: Path, revision: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.sqlite
 def test_messages_keep_the_id_that_their_gateway_knows(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     a_journal_at(path, "0001")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection, select
-from tests.journal.rows import NOW, a_message, a_step, add_event, held_run
+from tests.journal.rows import HAS_ALL, NOW, a_message, a_step, add_event, held_run
 
 from ringback.ids import new_id
 from ringback.journal import (
@@ -45,8 +47,8 @@ def a_whole_run(
         reports.Report(new_id("rep"), heard, "front-desk", "delivered", at, message_id=message.id),
     )
     for file in files_of_it:
-        files.keep_file(conn, file, at, event_id=event)
-        files.keep_file(conn, file, at, run_id=lease.run_id)
+        files.keep_file(conn, HAS_ALL, file, at, event_id=event)
+        files.keep_file(conn, HAS_ALL, file, at, run_id=lease.run_id)
     if end:
         runs.finish(conn, lease, "succeeded", at)
     return lease.run_id
@@ -121,6 +123,7 @@ def test_a_file_stored_just_now_is_left_to_the_next_time(
     assert retention.sweep(journal, store, NOW).files == 1
 
 
+@pytest.mark.sqlite
 def test_the_disk_gets_its_space_back(journal: Journal, store: FileStore) -> None:
     def many(conn: Connection) -> None:
         for _ in range(300):
@@ -133,6 +136,6 @@ def test_the_disk_gets_its_space_back(journal: Journal, store: FileStore) -> Non
     assert pruned.bytes > 5_000_000
     with journal.read() as conn:
         assert conn.exec_driver_sql("PRAGMA freelist_count").scalar() == 0
-    path = journal.path
+    path = Path(journal.place)
     journal.close()
     assert path.stat().st_size < 1_000_000

@@ -21,8 +21,8 @@ def get(journal: Journal, run_id: str) -> runs.Run:
     return run
 
 
-def claim(journal: Journal, run_id: str, holder: str = "anna") -> Lease | None:
-    return journal.write(lambda conn: runs.claim(conn, run_id, holder, NOW + 5))
+def claim(journal: Journal, run_id: str, holder: str = "anna", now: int = NOW + 5) -> Lease | None:
+    return journal.write(lambda conn: runs.claim(conn, run_id, holder, now))
 
 
 def test_a_run_opened_by_its_holder_runs_at_once(journal: Journal) -> None:
@@ -42,7 +42,8 @@ def test_claiming_parking_and_claiming_again(journal: Journal) -> None:
     assert claim(journal, run_id) is None
     assert journal.write(lambda conn: runs.park(conn, first, "waiting", NOW + 60)) == NOW + 60
     assert get(journal, run_id).holder is None
-    second = claim(journal, run_id, "bert")
+    assert claim(journal, run_id, "bert", NOW + 59) is None
+    second = claim(journal, run_id, "bert", NOW + 60)
     assert second == Lease(run_id, "bert", 2)
     assert get(journal, run_id).wake_at is None
     with pytest.raises(LeaseLost):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sqlalchemy import Connection
-from tests.journal.rows import NOW, a_message, a_step, add_event, add_run, held_run
+from tests.journal.rows import HAS_ALL, NOW, a_message, a_step, add_event, add_run, held_run
 
 from ringback.journal import (
     definitions,
@@ -37,7 +37,7 @@ def test_the_whole_story(journal: Journal) -> None:
         run = runs.get_run(conn, lease.run_id)
         assert run is not None
         file = {"name": "form.docx", "size": 3, "media_type": "text/plain", "sha256": "0" * 64}
-        files.keep_file(conn, file, NOW, event_id=run.event_id)  # type: ignore[arg-type]
+        files.keep_file(conn, HAS_ALL, file, NOW, event_id=run.event_id)  # type: ignore[arg-type]
         steps.put(conn, lease, a_step(started_at=NOW + 1))
         notes.add_notes(conn, lease.run_id, [notes.Note(NOW + 1, "read 2 fields", "agreement")])
         messages.add_message(conn, message._replace(run_id=lease.run_id))

@@ -35,6 +35,7 @@ class Added(NamedTuple):
     duplicate: bool
 
 
+_MOST_LOOKS = 4
 _ADD = Statement(
     insert(events).values({column.name: bindparam(column.name) for column in events.c}),
     " ON CONFLICT DO NOTHING",
@@ -45,6 +46,7 @@ _FIRST = Statement(
     .where(events.c.source == bindparam("source"), events.c.key == bindparam("key"))
     .group_by(events.c.id)
 )
+_KEEP = Statement(select(events.c.id).where(events.c.id == bindparam("id")).with_for_update())
 _RECENT = Statement(
     select(events.c.id)
     .where(
@@ -81,12 +83,19 @@ def add_event(
         "data": jsontext.dump(data),
         "received_at": received_at,
     }
-    if _ADD.run(conn, values):
-        return Added(id, None, False)
-    first = _FIRST.row(conn, {"source": source, "key": key})
-    if first is None:
-        raise ValueError(f"The event id {id} is already taken.")
-    return Added(first[0], first[1], True)
+    for _ in range(_MOST_LOOKS):
+        if _ADD.run(conn, values):
+            return Added(id, None, False)
+        first = _FIRST.row(conn, {"source": source, "key": key})
+        if first is None:
+            continue  # retention has just taken it away
+        if first[1] is not None:
+            return Added(first[0], first[1], True)
+        if _KEEP.row(conn, {"id": first[0]}) is not None:
+            # held now, so no other copy of it opens a run, nor does retention take it away
+            again = _FIRST.row(conn, {"source": source, "key": key})
+            return Added(first[0], again[1] if again is not None else None, True)
+    raise ValueError(f"The event id {id} is already taken.")
 
 
 def recent(conn: Connection, source: str, keys: tuple[str, str], since: int) -> str | None:

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection, bindparam, insert, or_, select
 
+from ringback.journal import locks
 from ringback.journal.mediatypes import EDGE, recognise
 from ringback.journal.schema import file_uses, files, runs
 from ringback.journal.statements import Statement
@@ -29,12 +30,12 @@ from ringback.sdk import File
 from ringback.words import say_size
 
 _CHUNK = 256 * 1024
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+CONTENT = re.compile(r"[0-9a-f]{64}")
 _UNSHOWABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _LONGEST_NAME = 150
-_LEFT_OVER_S = 86_400
+LEFT_OVER_S = 86_400
 
 _KEEP = Statement(
     insert(files).values({column.name: bindparam(column.name) for column in files.c}),
@@ -61,9 +62,20 @@ _KNOWN = Statement(select(files.c.sha256).where(files.c.sha256 == bindparam("sha
 
 
 def keep_file(
-    conn: Connection, file: File, at: int, *, event_id: str | None = None, run_id: str | None = None
+    conn: Connection,
+    store: FileStore,
+    file: File,
+    at: int,
+    *,
+    event_id: str | None = None,
+    run_id: str | None = None,
 ) -> None:
-    """Say that an event or a run uses a file that the store holds."""
+    """Say that an event or a run uses a file that the store holds.
+
+    Raises `Failure("internal")` where it was taken away between being stored and this: then it is to come again.
+    """
+    locks.hold(conn, locks.file(file["sha256"]))
+    store.confirm(file["sha256"])
     _KEEP.run(
         conn,
         {
@@ -95,6 +107,14 @@ def of_run(conn: Connection, run_id: str) -> list[File]:
 def unknown(conn: Connection, contents: Collection[str]) -> set[str]:
     """Those of the contents that no row speaks of."""
     return {sha256 for sha256 in contents if _KNOWN.row(conn, {"sha256": sha256}) is None}
+
+
+def take_away(
+    conn: Connection, store: FileStore, contents: Collection[str], *, older_than_s: float = 0
+) -> int:
+    """Take away those of the contents that no row speaks of, while nobody else says that they use them; how many went."""
+    locks.hold(conn, *map(locks.file, contents))
+    return store.remove(unknown(conn, contents), older_than_s=older_than_s)
 
 
 class FileStore:
@@ -146,7 +166,7 @@ class FileStore:
 
     def path(self, sha256: str) -> Path:
         """Where a content lies. Raises `Failure("not_found")`."""
-        if _SHA256.fullmatch(sha256):
+        if CONTENT.fullmatch(sha256):
             found = self._place(sha256)
             if found.is_file():
                 return found
@@ -157,29 +177,48 @@ class FileStore:
             detail={"sha256": sha256},
         )
 
+    def confirm(self, sha256: str) -> None:
+        """Inside the write that says who uses a content, its lock held: whether it is still here.
+
+        Raises `Failure("internal")`, as nothing may be kept without its content.
+        """
+        if not self._place(sha256).is_file():
+            raise Failure("internal", "A file was taken away just as it came.", "Send it again.", detail={"sha256": sha256})  # fmt: skip
+
     def remove(self, contents: Collection[str], *, older_than_s: float = 0) -> int:
         """Take contents away, but for those stored (again) within `older_than_s`; how many went."""
-        gone = 0
-        for sha256 in contents:
-            place = self._place(sha256)
-            with self._moving, suppress(FileNotFoundError):
-                if time.time() - place.stat().st_mtime >= older_than_s:
-                    place.unlink()
-                    gone += 1
-        return gone
+        return sum(self._take_away(self._place(sha256), older_than_s) for sha256 in contents)
+
+    def _take_away(self, place: Path, older_than_s: float) -> bool:
+        """Put aside first and looked at again there: on a shared folder it may come again on another machine just now."""
+        aside = self._incoming / uuid.uuid4().hex
+        with self._moving, suppress(FileNotFoundError):
+            if time.time() - place.stat().st_mtime < older_than_s:
+                return False
+            place.rename(aside)
+            if time.time() - aside.stat().st_mtime < older_than_s:
+                aside.rename(place)
+                return False
+            aside.unlink()
+            return True
+        return False
 
     def left_over(self) -> Iterator[str]:
         """Clear arrivals that were broken off, and name the contents that lie here for a day or more.
 
         Those of them that no row speaks of (`unknown`) are what a crash left behind.
         """
-        before = time.time() - _LEFT_OVER_S
+        before = time.time() - LEFT_OVER_S
         for entry in os.scandir(self._incoming):
             if entry.stat().st_mtime < before:
                 Path(entry.path).unlink(missing_ok=True)
+        yield from self._lying(LEFT_OVER_S)
+
+    def _lying(self, for_s: float) -> Iterator[str]:
+        before = time.time() - for_s
         for shelf in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
             for entry in os.scandir(shelf):
-                if entry.stat().st_mtime < before and _SHA256.fullmatch(shelf.name + entry.name):
+                if entry.stat().st_mtime < before and CONTENT.fullmatch(shelf.name + entry.name):
                     yield shelf.name + entry.name
 
     def _place(self, sha256: str) -> Path:
@@ -193,11 +232,11 @@ class FileStore:
         with self._moving:
             try:
                 whole = place.stat().st_size == size
+                if whole:
+                    os.utime(place)  # retention leaves alone what has just come again
             except FileNotFoundError:
                 whole = False
-            if whole:
-                os.utime(place)  # retention leaves alone what has just come again
-            else:
+            if not whole:
                 temporary.rename(place)
         _sync_folder(place.parent)
 

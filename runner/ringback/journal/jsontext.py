@@ -9,6 +9,17 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 load = json.loads
 
 
+def read(text: str) -> Any:
+    """JSON from outside. Half a surrogate pair, which JSON can say and no file can hold, becomes U+FFFD.
+
+    Raises ValueError or RecursionError for what is no JSON.
+    """
+    value = load(text)
+    if "\\u" in text and not _sound(value):
+        value = load(dump(value))
+    return value
+
+
 def dump(value: Any) -> str:
     """The value as compact JSON.
 
@@ -36,6 +47,14 @@ def dump_or_none(value: Any) -> str | None:
 def load_or_none(text: str | None) -> Any:
     """The value of a column that may be empty."""
     return None if text is None else load(text)
+
+
+def _sound(value: Any) -> bool:
+    try:
+        _encode(value).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def _finite(value: Any) -> Any:

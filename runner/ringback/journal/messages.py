@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
@@ -14,9 +15,11 @@ from ringback.journal.statements import Row, Statement
 class Message(NamedTuple):
     """One SMS.
 
-    `direction` is `out` or `in`; numbers are E.164 where they are numbers; `cost` is text as the gateway
-    told it. `gateway_id` is the first of the ids by which its gateway knows it (`ids_of` has them all).
-    `timeline` is the list of what became of it: `{"status", "at", ...}`, in the order heard.
+    `direction` is `out` or `in`; numbers are E.164 where they are numbers; `cost` is a
+    decimal number as text, in `currency` where that is known; `cost_source` says whose word it is: `prices` (an
+    estimate by the connection's prices) or `gateway`. `gateway_id` is the first of the ids by which its gateway knows it (`ids_of` has them all).
+    `timeline` is the list of what became of it: `{"status", "at", ...}`, in the order heard. `media` are the
+    files that came with it: `{"file"}` where it is kept, `{"url"}` or `{"data"}` where it is still to be, `{"error"}`.
     """
 
     id: str
@@ -40,14 +43,15 @@ class Message(NamedTuple):
     detail: str | None = None
     refunded: bool = False
     timeline: tuple[dict[str, Any], ...] = ()
+    media: tuple[dict[str, Any], ...] = ()
+    currency: str | None = None
+    cost_source: str | None = None
 
 
-_FAR_BACK = 2000
-"""Of a conversation through one connection: how many messages of all connections are looked at."""
 _COLUMNS = [messages.c[name] for name in Message._fields]
 _CHANGING = (
     "connection", "gateway_id", "status", "status_at", "terminal", "segments", "encoding", "cost",
-    "error_code", "detail", "refunded", "timeline", "updated_at",
+    "currency", "cost_source", "error_code", "detail", "refunded", "timeline", "updated_at",
 )  # fmt: skip
 _ADD = Statement(insert(messages).values({name: bindparam(name) for name in Message._fields}))
 _UPDATE = Statement(
@@ -59,6 +63,11 @@ _MOVE = Statement(
     update(messages)
     .where(messages.c.id == bindparam("message_id"))
     .values(connection=bindparam("to"), updated_at=bindparam("now"))
+)
+_MEDIA = Statement(
+    update(messages)
+    .where(messages.c.id == bindparam("message_id"))
+    .values(media=bindparam("files"))
 )
 _GET = Statement(select(*_COLUMNS).where(messages.c.id == bindparam("id")))
 _BY_GATEWAY = Statement(
@@ -137,12 +146,6 @@ _FROM = Statement(
     .order_by(messages.c.id)
     .limit(bindparam("at_most"))
 )
-_FROM_NEWEST = Statement(
-    select(*_COLUMNS)
-    .where(messages.c.number_from == bindparam("number"), messages.c.direction == "in")
-    .order_by(messages.c.id.desc())
-    .limit(bindparam("at_most"))
-)
 _TAKE = Statement(
     update(messages)
     .where(messages.c.id == bindparam("message_id"), messages.c.run_id.is_(None))
@@ -168,6 +171,28 @@ def update_message(conn: Connection, message: Message) -> None:
 def move(conn: Connection, message_id: str, connection: str, now: int) -> None:
     """A message goes through another connection, or once more; what was heard of it meanwhile stays."""
     _MOVE.run(conn, {"message_id": message_id, "to": connection, "now": now})
+
+
+def set_media(conn: Connection, message_id: str, media: Sequence[Mapping[str, Any]]) -> None:
+    """How far the files that came with a message have been fetched."""
+    _MEDIA.run(conn, {"message_id": message_id, "files": jsontext.dump(media)})
+
+
+def shown(message: Message) -> dict[str, Any]:
+    """A message for people and for the API."""
+    return {
+        **message._asdict(),
+        "timeline": list(message.timeline),
+        "media": shown_media(message.media),
+    }
+
+
+def shown_media(media: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The files of a message for people: no content, and no address, which may be as good as a key."""
+    return [
+        {key: value for key, value in one.items() if key in ("file", "error", "content_type")}
+        for one in media
+    ]
 
 
 def get_message(conn: Connection, message_id: str) -> Message | None:
@@ -243,12 +268,24 @@ def received_from(conn: Connection, number: str, since: int, limit: int = 100) -
 
 
 def conversation(
-    conn: Connection, number: str, connection: str | None = None, limit: int = 100
+    conn: Connection,
+    number: str,
+    connection: str | None = None,
+    limit: int = 100,
+    before: str | None = None,
 ) -> list[Message]:
-    """The newest messages to and from a number, oldest first, perhaps of one connection."""
-    values = {"number": number, "at_most": limit if connection is None else _FAR_BACK}
-    rows = [*_NEWEST_TO.rows(conn, values), *_FROM_NEWEST.rows(conn, values)]
-    said = [one for row in rows if (one := _message(row)) and connection in (None, one.connection)]
+    """The newest messages to and from a number, oldest first, perhaps of one connection or before a message."""
+    said = []
+    for way, whose in (("out", messages.c.number_to), ("in", messages.c.number_from)):
+        # written out, since the index of what came in is one of `direction = 'in'` only
+        direction = messages.c.direction == literal_column(f"'{way}'")
+        wanted = select(*_COLUMNS).where(whose == number, direction)
+        if connection is not None:
+            wanted = wanted.where(messages.c.connection == connection)
+        if before is not None:
+            wanted = wanted.where(messages.c.id < before)
+        newest = wanted.order_by(messages.c.id.desc()).limit(limit)
+        said += [_message(tuple(row)) for row in conn.execute(newest)]
     return sorted(said, key=lambda one: one.id)[-limit:]
 
 
@@ -263,6 +300,7 @@ def _values(message: Message) -> dict[str, Any]:
     values["terminal"] = int(message.terminal)
     values["refunded"] = int(message.refunded)
     values["timeline"] = jsontext.dump(message.timeline)
+    values["media"] = jsontext.dump(message.media)
     return values
 
 
@@ -271,5 +309,6 @@ def _message(row: Row) -> Message:
     return message._replace(
         terminal=bool(message.terminal),
         refunded=bool(message.refunded),
-        timeline=tuple(jsontext.load(row[-1])),
+        timeline=tuple(jsontext.load(str(message.timeline))),
+        media=tuple(jsontext.load(str(message.media))),
     )

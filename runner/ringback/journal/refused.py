@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from ringback.journal import jsontext
+from ringback.journal import jsontext, locks
 from ringback.journal.schema import refused
 from ringback.journal.statements import Row, Statement
 
@@ -73,6 +73,7 @@ def add_refused(conn: Connection, callback: Refused) -> None:
     values = callback._asdict()
     values["headers"] = jsontext.dump(dict(callback.headers))
     values["body"] = callback.body[:BODY_KEPT]
+    locks.hold(conn, locks.refused(callback.connection))
     _ADD.run(conn, values)
     too_old = _LAST_KEPT.row(conn, {"connection": callback.connection, "kept": KEPT_EACH})
     if too_old is not None:

@@ -38,6 +38,7 @@ class Report(NamedTuple):
     segments: int | None = None
     sequence: int | None = None
     part: str | None = None
+    currency: str | None = None
 
 
 _COLUMNS = [reports.c[name] for name in Report._fields]

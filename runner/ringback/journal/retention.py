@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Integer, bindparam, delete, select
 
-from ringback.journal.files import FileStore, unknown
+from ringback.journal import locks
+from ringback.journal.files import FileStore, take_away, unknown
 from ringback.journal.journal import Journal
 from ringback.journal.schema import (
     events,
@@ -34,18 +35,20 @@ _OLD_RUNS = Statement(
     .where(runs.c.finished_at.is_not(None), runs.c.finished_at < bindparam("before"))
     .order_by(runs.c.finished_at)
     .limit(bindparam("at_most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_OF_NOTHING = (
+    ~select(runs.c.id).where(runs.c.event_id == events.c.id).exists(),
+    ~select(reports.c.id)
+    .where(reports.c.event_id == events.c.id, reports.c.message_id.is_not(None))
+    .exists(),
 )
 _OLD_EVENTS = Statement(
     select(events.c.id)
-    .where(
-        events.c.received_at < bindparam("before"),
-        ~select(runs.c.id).where(runs.c.event_id == events.c.id).exists(),
-        ~select(reports.c.id)
-        .where(reports.c.event_id == events.c.id, reports.c.message_id.is_not(None))
-        .exists(),
-    )
+    .where(events.c.received_at < bindparam("before"), *_OF_NOTHING)
     .order_by(events.c.received_at)
     .limit(bindparam("at_most", type_=Integer))
+    .with_for_update(skip_locked=True)
 )
 _LOOSE_MESSAGES = Statement(
     select(messages.c.id)
@@ -108,14 +111,17 @@ def _prune_runs(conn: Connection, before: int) -> tuple[int, set[str]]:
 
 
 def _prune_events(conn: Connection, before: int) -> tuple[int, set[str]]:
-    old = [row[0] for row in _OLD_EVENTS.rows(conn, {"before": before, "at_most": BATCH})]
-    if not old:
+    found = [row[0] for row in _OLD_EVENTS.rows(conn, {"before": before, "at_most": BATCH})]
+    if not found:
         return 0, set()
+    # a copy of one that came just before it was locked may have opened a run of it
+    still = select(events.c.id).where(events.c.id.in_(found), *_OF_NOTHING)
+    old = list(conn.execute(still).scalars())
     freed = _uses(conn, file_uses.c.event_id.in_(old))
     _delete(conn, reports, reports.c.event_id.in_(old))
     _delete(conn, file_uses, file_uses.c.event_id.in_(old))
     _delete(conn, events, events.c.id.in_(old))
-    return len(old), _unused(conn, freed)
+    return len(found), _unused(conn, freed)
 
 
 def _prune_messages(conn: Connection, before: int) -> tuple[int, set[str]]:
@@ -139,6 +145,7 @@ def _unused(conn: Connection, contents: set[str]) -> set[str]:
     """Forget those of the contents that nothing uses any more, and name them."""
     if not contents:
         return set()
+    locks.hold(conn, *map(locks.file, contents))
     used = _uses(conn, file_uses.c.sha256.in_(contents))
     unused = contents - used
     _delete(conn, files, files.c.sha256.in_(unused))
@@ -153,7 +160,9 @@ def _remove_files(journal: Journal, store: FileStore, contents: set[str]) -> int
         some = ordered[start : start + BATCH]
         with journal.read() as conn:
             gone = unknown(conn, some)
-        removed += store.remove(gone, older_than_s=_JUST_STORED_S)
+        for one in sorted(gone):
+            away = partial(take_away, store=store, contents=[one], older_than_s=_JUST_STORED_S)
+            removed += journal.write(away)
     return removed
 
 

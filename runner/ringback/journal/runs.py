@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Integer,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 )
 
 from ringback.journal import jsontext
-from ringback.journal.schema import runs, waits
+from ringback.journal.schema import events, runs, waits
 from ringback.journal.statements import Row, Statement
 
 UNFINISHED = ("queued", "running", "waiting", "uncertain")
@@ -73,6 +74,8 @@ class Run(NamedTuple):
     error: Any
     result: Any
     attempts: int
+    lapses: int = 0
+    lapsed_after: int = 0
 
     @property
     def finished(self) -> bool:
@@ -92,6 +95,15 @@ class Peer(NamedTuple):
     def blocked(self) -> bool:
         """It waits in the queue until another run wakes it."""
         return self.state == "queued" and self.holder is None and self.wake_at is None
+
+
+class Due(NamedTuple):
+    """A free run whose time has come; `kind` is its event's. A `fresh` one was never taken up."""
+
+    id: str
+    wake_at: int
+    kind: str
+    fresh: bool
 
 
 class Page(NamedTuple):
@@ -125,13 +137,15 @@ _ADD = Statement(insert(runs).values({column.name: bindparam(column.name) for co
 _GET = Statement(select(runs).where(runs.c.id == bindparam("id")))
 _CLAIM = Statement(
     update(runs)
-    .where(runs.c.id == bindparam("run"), *_FREE)
+    .where(
+        runs.c.id == bindparam("run"), *_FREE, runs.c.wake_at <= bindparam("now", type_=BigInteger)
+    )
     .values(
         holder=bindparam("by"),
         fence=runs.c.fence + 1,
         state="running",
         wake_at=null(),
-        started_at=func.coalesce(runs.c.started_at, bindparam("now", type_=Integer)),
+        started_at=func.coalesce(runs.c.started_at, bindparam("now", type_=BigInteger)),
         attempts=runs.c.attempts + 1,
     )
 )
@@ -141,10 +155,12 @@ _PARK = Statement(
     .where(*held())
     .values(
         state=bindparam("to_state"),
-        wake_at=func.coalesce(runs.c.wake_at, bindparam("wake", type_=Integer)),
+        wake_at=func.coalesce(runs.c.wake_at, bindparam("wake", type_=BigInteger)),
         holder=null(),
+        lapses=0,
     )
 )
+_HOLD = Statement(select(runs.c.id).where(runs.c.id == bindparam("id")).with_for_update())
 _WAKE_AT = Statement(select(runs.c.wake_at).where(runs.c.id == bindparam("id")))
 _ENDING = {
     "state": bindparam("to_state"),
@@ -172,6 +188,18 @@ _DUE = Statement(
     .where(
         runs.c.wake_at.is_not(None),
         runs.c.wake_at <= bindparam("now"),
+        runs.c.holder.is_(None),
+    )
+    .order_by(runs.c.wake_at)
+    .limit(bindparam("at_most", type_=Integer))
+)
+_DUE_BETWEEN = Statement(
+    select(runs.c.id, runs.c.wake_at, events.c.kind, runs.c.attempts)
+    .join(events, events.c.id == runs.c.event_id)
+    .where(
+        runs.c.wake_at.is_not(None),
+        runs.c.wake_at > bindparam("after"),
+        runs.c.wake_at <= bindparam("until"),
         runs.c.holder.is_(None),
     )
     .order_by(runs.c.wake_at)
@@ -241,6 +269,8 @@ def add_run(
             "error": None,
             "result": None,
             "attempts": 1 if holder else 0,
+            "lapses": 0,
+            "lapsed_after": 0,
         },
     )
     return Lease(id, holder, 1) if holder else None
@@ -253,7 +283,10 @@ def get_run(conn: Connection, run_id: str) -> Run | None:
 
 
 def claim(conn: Connection, run_id: str, holder: str, now: int) -> Lease | None:
-    """Take a free, unfinished run: it is running, with no wake time. None when it is held or finished."""
+    """Take a run that is due: it is running, with no wake time. None when it is held, finished or not due.
+
+    That it must be due makes a message about a run that came late, or twice, harmless.
+    """
     if not _CLAIM.run(conn, {"run": run_id, "by": holder, "now": now}):
         return None
     run = get_run(conn, run_id)
@@ -266,6 +299,11 @@ def check(conn: Connection, lease: Lease) -> bool:
     if row is None:
         raise LeaseLost(lease)
     return bool(row[0])
+
+
+def hold_run(conn: Connection, run_id: str) -> None:
+    """Nobody else changes this run, or ends it, before the transaction does."""
+    _HOLD.row(conn, {"id": run_id})
 
 
 def park(conn: Connection, lease: Lease, state: str, wake_at: int | None) -> int | None:
@@ -314,6 +352,15 @@ def request_cancel(conn: Connection, run_id: str, now: int) -> bool:
 def due(conn: Connection, now: int, limit: int = 100) -> list[str]:
     """The free runs whose time has come, longest due first."""
     return [row[0] for row in _DUE.rows(conn, {"now": now, "at_most": limit})]
+
+
+def due_between(conn: Connection, after: int, until: int, limit: int) -> list[Due]:
+    """The free runs that were due later than `after` and by `until`, longest due first."""
+    values = {"after": after, "until": until, "at_most": limit}
+    return [
+        Due(run_id, wake_at, kind, attempts == 0)
+        for run_id, wake_at, kind, attempts in _DUE_BETWEEN.rows(conn, values)
+    ]
 
 
 def next_wake(conn: Connection) -> int | None:

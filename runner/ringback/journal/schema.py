@@ -85,6 +85,8 @@ runs = Table(
     Column("error", Text),
     Column("result", Text),
     Column("attempts", Integer, nullable=False),
+    Column("lapses", Integer, nullable=False, server_default="0"),
+    Column("lapsed_after", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 Index("runs_event", runs.c.event_id)
@@ -168,9 +170,11 @@ messages = Table(
     Column("timeline", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("media", Text, nullable=False, server_default="[]"),
+    Column("currency", Text),
+    Column("cost_source", Text),
     sqlite_with_rowid=False,
 )
-_partial("messages_gateway", "gateway_id IS NOT NULL", messages.c.connection, messages.c.gateway_id)
 _partial("messages_run", "run_id IS NOT NULL", messages.c.run_id)
 _partial("messages_loose", "run_id IS NULL", messages.c.created_at)
 Index("messages_to", messages.c.number_to, messages.c.id)
@@ -199,6 +203,7 @@ reports = Table(
     Column("segments", Integer),
     Column("sequence", Integer),
     Column("part", Text),
+    Column("currency", Text),
     sqlite_with_rowid=False,
 )
 _partial("reports_message", "message_id IS NOT NULL", reports.c.message_id)
@@ -321,5 +326,112 @@ pieces = Table(
     Column("number", Integer, primary_key=True),
     Column("said", Text, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+leaders = Table(
+    "leaders",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("beat", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+heard = Table(
+    "heard",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("word", Text, primary_key=True),
+    Column("last_at", BigInteger, nullable=False),
+    Column("times", Integer),
+    sqlite_with_rowid=False,
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("enabled", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("last_login_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+Index("accounts_name", accounts.c.name, unique=True)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("address", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("sessions_account", sessions.c.account)
+Index("sessions_until", sessions.c.until)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Column("account", Text),
+    sqlite_with_rowid=False,
+)
+Index("tokens_hash", tokens.c.hash, unique=True)
+
+tries = Table(
+    "tries",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("tries_last", tries.c.last_at)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("audit_who", audit.c.who, audit.c.seq)
+Index("audit_action", audit.c.action, audit.c.seq)
+
+sealed = Table(
+    "sealed",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("set_at", BigInteger, nullable=False),
+    Column("set_by", Text, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -3,7 +3,8 @@
 SQLAlchemy writes the SQL, once a dialect; running it then goes straight to the driver's cursor, because
 on the way of every webhook the cache key, the result object and the row objects would cost several times
 what SQLite itself takes. Values go by name and reach the driver as they are: text, whole numbers, bytes
-and None, which is all that the journal's tables hold.
+and None, which is all that the journal's tables hold. Text that a database cannot hold is kept as near as it
+can (`fitted`), because a sender's odd character must not cost him his event.
 """
 
 from __future__ import annotations
@@ -40,8 +41,13 @@ class Statement:
     def many(self, conn: Connection, values: Sequence[Values]) -> None:
         """Run it once for each mapping."""
         sql, fixed = self._sql(conn)
-        cursor = _cursor(conn)
-        cursor.executemany(sql, [{**fixed, **each} for each in values] if fixed else values)
+        whole = [{**fixed, **each} for each in values] if fixed else values
+        try:
+            _cursor(conn).executemany(sql, whole)
+        except Exception as error:
+            if not _cannot_hold(error):
+                raise
+            _cursor(conn).executemany(sql, [fitted(each) for each in whole])
 
     def row(self, conn: Connection, values: Values) -> Row | None:
         """The first row, or None."""
@@ -56,7 +62,13 @@ class Statement:
     def _execute(self, conn: Connection, values: Values) -> Any:
         sql, fixed = self._sql(conn)
         cursor = _cursor(conn)
-        cursor.execute(sql, {**fixed, **values} if fixed else values)
+        whole = {**fixed, **values} if fixed else values
+        try:
+            cursor.execute(sql, whole)
+        except Exception as error:
+            if not _cannot_hold(error):
+                raise
+            cursor.execute(sql, fitted(whole))
         return cursor
 
     def _sql(self, conn: Connection) -> tuple[str, dict[str, Any]]:
@@ -71,6 +83,31 @@ class Statement:
             fixed = {name: value for name, value in compiled.params.items() if name not in asked}
             known = self._compiled[dialect.name] = (str(compiled) + self._ending, fixed)
         return known
+
+
+def fitted(values: Any) -> Any:
+    """Values by name with U+FFFD in place of what a text column cannot hold: NUL, and half a surrogate pair."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: fit(one) if isinstance(one, str) else one for name, one in values.items()}
+
+
+def fit(text: str) -> str:
+    """The text with U+FFFD in place of what a text column cannot hold."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    )
+
+
+def _cannot_hold(error: Exception) -> bool:
+    """Whether the driver refused a value before the database saw it."""
+    if isinstance(error, UnicodeEncodeError):
+        return True
+    return type(error).__name__ == "DataError" and getattr(error, "sqlstate", "") is None
 
 
 def _cursor(conn: Connection) -> Any:

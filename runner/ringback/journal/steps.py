@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from ringback.journal import jsontext
-from ringback.journal.runs import Lease, LeaseLost, check, held, holding
+from ringback.journal.runs import Lease, LeaseLost, check, held, hold_run, holding
 from ringback.journal.schema import runs, steps
 from ringback.journal.statements import Row, Statement
 
@@ -47,7 +47,9 @@ _PUT = Statement(
                 for column in steps.c
                 if column.name != "run_id"
             ],
-        ).where(*held()),
+        )
+        .where(*held())
+        .with_for_update(read=True),
     ),
     " ON CONFLICT (run_id, path) DO UPDATE SET "
     + ", ".join(f"{column.name} = excluded.{column.name}" for column in _KEPT),
@@ -68,6 +70,7 @@ _UNCERTAIN = (
     steps.c.state == "uncertain",
     _UNFINISHED_RUN,
 )
+_IS_UNCERTAIN = Statement(select(steps.c.path).where(*_UNCERTAIN))
 _SETTLE = Statement(
     update(steps)
     .where(*_UNCERTAIN)
@@ -119,14 +122,22 @@ def forget(conn: Connection, lease: Lease, path: str) -> None:
     _FORGET.run(conn, {"run": lease.run_id, "at": path})
 
 
+def is_uncertain(conn: Connection, run_id: str, path: str) -> bool:
+    """Whether a step of an unfinished run is uncertain, which nobody changes before the transaction ends."""
+    hold_run(conn, run_id)
+    return _IS_UNCERTAIN.row(conn, {"run": run_id, "at": path}) is not None
+
+
 def settle_sent(conn: Connection, run_id: str, path: str, output: Any, now: int) -> bool:
     """An uncertain step did happen: it succeeded with `output`. False when it is not uncertain any more."""
     made = jsontext.dump_or_none(output)
+    hold_run(conn, run_id)
     return _SETTLE.run(conn, {"run": run_id, "at": path, "made": made, "now": now}) > 0
 
 
 def settle_again(conn: Connection, run_id: str, path: str) -> bool:
     """An uncertain step did not happen: its row goes, so that it is done again. False when it is not uncertain any more."""
+    hold_run(conn, run_id)
     return _FORGET_UNCERTAIN.run(conn, {"run": run_id, "at": path}) > 0
 
 

@@ -41,8 +41,7 @@ def run_story(conn: Connection, run_id: str) -> dict[str, Any] | None:
         ],
         "messages": [
             {
-                **message._asdict(),
-                "timeline": list(message.timeline),
+                **messages.shown(message),
                 "reports": [report._asdict() for report in reports.of_message(conn, message.id)],
             }
             for message in messages.of_run(conn, run_id)
@@ -93,6 +92,7 @@ def _lines(run: Run, story: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 heard["status"],
                 message=message["id"],
                 detail=heard["detail"],
+                cost=" ".join(filter(None, [heard["cost"], heard["currency"]])) or None,
                 contradicts=contradicts.get(
                     (heard["status"], heard["gateway_id"], heard["at"], heard["part"])
                 ),
