@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.catalogue.manifests import gateway
 
-from ringback.connectors import callbacks, verify
+from ringback.connectors import callbacks, fieldvalues, verify
 from ringback.connectors.callbacks import Inbound, Ping, Report, incoming
+from ringback.connectors.fieldpaths import parse_pick
+from ringback.connectors.incoming import xml_data
 from ringback.connectors.manifest import Manifest
 from ringback.problems import Failure
 
@@ -68,6 +70,19 @@ def test_a_list_gives_one_report_each() -> None:
     assert len({one.key for one in found}) == 2
 
 
+def test_what_no_column_could_hold_is_made_sound() -> None:
+    body = b'{"messages": [{"from": {"phone": "+447700900077\\u0000"}, "to": ["1"], "text": "a\\ud83d\\u0000b"}]}'
+    (found,) = read(gateway(NESTED), JSON, body)
+    assert (found.number_from, found.text) == ("+447700900077\ufffd", "a\ufffd\ufffdb")
+
+
+def test_a_number_of_parts_that_no_column_could_hold_is_none() -> None:
+    for digits in (19, 5000):
+        body = b'{"segments": "%s"}' % (b"9" * digits)
+        pick = parse_pick("body.segments")
+        assert fieldvalues.whole(pick, incoming("POST", URL, JSON, body).sources) is None
+
+
 def test_a_form_repairs_the_plus_of_a_number() -> None:
     (found,) = read(
         gateway(NESTED), FORM, b"MessageSid=SM1&MessageStatus=Delivered&To=+447700900077"
@@ -90,6 +105,20 @@ def test_xml_is_read_without_fetching_or_expanding_anything() -> None:
         read(gateway(NESTED), xml, b'<!DOCTYPE d [<!ENTITY a "b">]><d>&a;</d>')
     with pytest.raises(Failure, match="not valid XML"):
         read(gateway(NESTED), xml, b"<d>")
+
+
+def test_text_beside_attributes_and_children_in_xml_is_kept() -> None:
+    xml = b"<dlr id='9'> OK <at tz='UTC'>12:00</at>, all of it <none x='1'/><!-- no --></dlr>"
+    assert xml_data(xml) == {
+        "dlr": {
+            "@id": "9",
+            "at": {"@tz": "UTC", "#text": "12:00"},
+            "none": {"@x": "1"},
+            "#text": "OK , all of it",
+        }
+    }
+    sources = incoming("POST", URL, {"Content-Type": "text/xml"}, xml).sources
+    assert parse_pick('body.dlr.at["#text"]').read(sources) == "12:00"
 
 
 def test_incoming_messages() -> None:

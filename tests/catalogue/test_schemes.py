@@ -171,6 +171,13 @@ def test_an_old_secret_and_a_new_one_are_live_at_once(row: Row) -> None:
     assert not scheme.configured({**row.options, "secret": ["", None]})
 
 
+def test_half_a_surrogate_in_a_signature_is_refused_like_any_other() -> None:
+    body = b'{"timestamp": "1782657005", "sig": "\\ud83d"}'
+    request = incoming("POST", ADDRESS, {"content-type": "application/json"}, body)
+    with pytest.raises(Refused):
+        SCHEMES["parameters"].check({"scheme": "parameters", "secret": KEY}, request, NOW_MS)
+
+
 TIMED = [row for row in ROWS if "time" in row.covers or row.options["scheme"] in ("jwt", "parameters", "sns")]  # fmt: skip
 
 

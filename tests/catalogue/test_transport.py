@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import logging
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -211,6 +213,19 @@ def test_an_answer_that_drips_is_cut_off(server: Server, transport: Transport) -
     problem = failed(transport, Call("GET", f"{server.url}/a", timeout_s=0.3))
     stop.set()
     assert problem.code == "no_answer"
+
+
+def test_an_answer_that_is_all_there_counts_however_late_we_come_to_read_it(
+    server: Server, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process stood still after the answer had come: what the gateway said is not thrown away."""
+    server.answers["/a"] = (200, {"Content-Length": "4"}, b"sent")
+    moments = itertools.chain([0.0, 0.1], itertools.repeat(40.0))
+    monkeypatch.setattr(
+        "ringback.connectors.transport.time", SimpleNamespace(monotonic=lambda: next(moments))
+    )
+    answer = transport.send(Call("POST", f"{server.url}/a", body=b"x", timeout_s=5))
+    assert (answer.status, answer.body) == (200, b"sent")
 
 
 def test_a_secure_call_to_a_plain_server_was_not_sent(server: Server, transport: Transport) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from tests.connectors import harness
@@ -72,6 +75,26 @@ def test_a_manifest_stays_within_its_budget(manifest: Manifest) -> None:
             assert set(report.statuses.values()) <= set(STATUSES)
         reported = [key for block in ("report", "inbound") for key in manifest.callbacks.raw.get(block, {})]  # fmt: skip
         assert len(reported) <= 30
+
+
+GATEWAYS = [one for one in CONNECTORS if one.kind == "sms-gateway"]
+NOBODYS = {"generic_http"}
+"""Gateways that are no provider's, so that there is nobody whose pages could be named."""
+
+
+@pytest.mark.parametrize("manifest", GATEWAYS, ids=lambda manifest: manifest.id)
+def test_a_gateway_has_its_icon_its_pages_and_its_steps(manifest: Manifest) -> None:
+    icon = (manifest.folder / manifest.icon).read_text("utf-8")
+    assert manifest.icon.endswith(".svg")
+    assert ElementTree.fromstring(icon).tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = icon.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"<script|\bon\w+=|href|url\(|https?:", drawn), "an icon calls nobody"
+    assert len(icon) < 2_000
+    if manifest.id not in NOBODYS:
+        link = urlsplit(manifest.docs)
+        assert (link.scheme, bool(link.hostname), link.query, link.fragment) == ("https", True, "", "")  # fmt: skip
+    assert manifest.setup
+    assert manifest.price is not None
 
 
 PROVEN = [

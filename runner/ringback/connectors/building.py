@@ -53,6 +53,7 @@ def build(data: Mapping[str, Any], folder: Path, file: str, origin: Origin) -> M
         file=file,
         origin=origin,
         price=Price(**data["price"]) if data.get("price") else None,
+        lacks=dict(data.get("lacks") or {}),
     )
     for name, written in (data.get("actions") or {}).items():
         actions[name] = _action(manifest, name, written)
@@ -240,12 +241,21 @@ def _report(written: Mapping[str, Any]) -> ReportSpec:
 
 def _inbound(written: Mapping[str, Any]) -> InboundSpec:
     picks = {name: _pick(written, name) for name in ("each", "id", "to", "text", "at", "key")}
-    media, parts = written.get("media"), written.get("parts")
+    parts = written.get("parts")
     return InboundSpec(
         when=parse_when(written.get("when")),
         sender=_pick(written, "from"),
-        media=MediaSpec(parse_pick(media["url"]), _pick(media, "content_type")) if media else None,
+        media=_media(written["media"]) if written.get("media") else None,
         parts=PartSpec(**{name: parse_pick(one) for name, one in parts.items()}) if parts else None,
         opt_out=parse_when(written["opt_out"]) if written.get("opt_out") else None,
         **picks,
+    )
+
+
+def _media(written: Mapping[str, Any]) -> MediaSpec:
+    names = ("url", "content_type", "data", "name")
+    return MediaSpec(
+        **{name: _pick(written, name) for name in names},
+        auth=written.get("auth", {}),
+        hosts=tuple(written.get("hosts", ())),
     )

@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-import phonenumbers
-
-from ringback.connectors import timestamps
+from ringback.connectors import fieldvalues
 from ringback.connectors.fieldpaths import EVERY, FieldPath, Pick, When, as_list
 from ringback.connectors.fieldpaths import read as read_path
 from ringback.connectors.incoming import IncomingRequest, incoming, with_query
 from ringback.connectors.manifest import Callbacks, InboundSpec, Manifest, ReportSpec, Response
+from ringback.connectors.money import money
 
 __all__ = [
     "Inbound", "IncomingRequest", "Media", "Part", "Ping", "Report", "incoming", "listed", "read", "reply",
     "report_of", "with_query",
 ]  # fmt: skip
-
-_TRUE = frozenset({"true", "1", "yes"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,7 @@ class Report:
     key: str
     code: str | None = None
     cost: str | None = None
+    currency: str | None = None
     segments: int | None = None
     sequence: int | None = None
     per_part: bool = False
@@ -59,10 +57,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Media:
-    """A file that came with a message: where it is to be fetched, and what the gateway says it is."""
+    """A file that came with a message: where it is to be fetched, and what the gateway says it is.
+
+    Where the gateway sent it along, `data` is its content in base64 and `url` is empty.
+    """
 
     url: str
     content_type: str | None = None
+    data: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,16 +122,16 @@ def read(
     callbacks = manifest.callbacks
     if callbacks is None:
         return [Ping(_raw(request.sources), known=False)]
-    sources = _without_tokens(callbacks, request.sources)
+    sources = without_tokens(callbacks, request.sources)
     if callbacks.ping is not None and callbacks.ping.holds(sources):
         return [Ping(_raw(sources))]
     if callbacks.confirm is not None and callbacks.confirm.when.holds(sources):
-        address = _text(callbacks.confirm.url, sources)
+        address = fieldvalues.text(callbacks.confirm.url, sources)
         return [Ping(_raw(sources), known=address is not None, confirm=address)]
     return _messages(callbacks, sources) or [Ping(_raw(sources), known=False)]
 
 
-def _without_tokens(callbacks: Callbacks, sources: dict[str, Any]) -> Mapping[str, Any]:
+def without_tokens(callbacks: Callbacks, sources: dict[str, Any]) -> Mapping[str, Any]:
     """What came without the tokens in the address, which prove it and are no part of what it says."""
     tokens = {
         str(entry.get("query") or "token")
@@ -156,7 +159,7 @@ def _messages(callbacks: Callbacks, sources: Mapping[str, Any]) -> list[Report |
     for spec in shapes:
         if spec.each is None and found:
             continue
-        for place, entry in _entries(spec.when, spec.each, sources):
+        for place, entry in entries(spec.when, spec.each, sources):
             if place not in read_already:
                 read_already.add(place)
                 if isinstance(spec, ReportSpec):
@@ -180,7 +183,7 @@ def reply(
     return said.status, said.content_type, said.body
 
 
-def _entries(
+def entries(
     when: When, each: Pick | None, sources: Mapping[str, Any]
 ) -> Iterator[tuple[object, Mapping[str, Any]]]:
     """What one shape may read, each with its place: the whole request, or the entries of its list."""
@@ -214,79 +217,87 @@ def listed(each: Pick, sources: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _report(spec: ReportSpec, sources: Mapping[str, Any]) -> Report:
-    raw_status = _text(spec.status, sources) or ""
-    gateway_id = _text(spec.id, sources)
-    reference = _text(spec.reference, sources)
-    number = _number(spec.to, sources)
-    refunded = _flag(spec.refunded, sources)
+    raw_status = fieldvalues.text(spec.status, sources) or ""
+    gateway_id = fieldvalues.text(spec.id, sources)
+    reference = fieldvalues.text(spec.reference, sources)
+    number = fieldvalues.number(spec.to, sources)
+    refunded = fieldvalues.flag(spec.refunded, sources)
     raw = _raw(sources)
-    own = _text(spec.key, sources)
+    own = fieldvalues.text(spec.key, sources)
     named = gateway_id or reference
     parts = [named, raw_status.casefold(), refunded] if named else [raw]
     if spec.each is not None or spec.parts:
         # A batch's id is shared by its numbers, a message's by its parts, which end at their own times.
-        parts += [number, _text(spec.at, sources)]
+        parts += [number, fieldvalues.text(spec.at, sources)]
     row = next((row for row in spec.errors if row.when.holds(sources)), None)
+    cost, currency = money(spec.cost, sources)
     return Report(
         gateway_id=gateway_id,
         reference=reference,
         status=spec.statuses.get(raw_status.casefold(), "unknown"),
         raw_status=raw_status,
         number=number,
-        at_ms=_moment(spec.at, sources),
-        error_code=_text(spec.error_code, sources),
-        detail=_text(spec.detail, sources) or (row.message or None if row else None),
+        at_ms=fieldvalues.moment(spec.at, sources),
+        error_code=fieldvalues.text(spec.error_code, sources),
+        detail=fieldvalues.text(spec.detail, sources) or (row.message or None if row else None),
         refunded=refunded,
         raw=raw,
         key=_key("report", [own] if own else parts),
         code=row.code if row else None,
-        cost=_text(spec.cost, sources),
-        segments=_whole(spec.segments, sources),
-        sequence=_whole(spec.sequence, sources),
+        cost=cost,
+        currency=currency,
+        segments=fieldvalues.whole(spec.segments, sources),
+        sequence=fieldvalues.whole(spec.sequence, sources),
         per_part=spec.parts,
     )
 
 
 def report_of(response: Response, sources: Mapping[str, Any], gateway_id: str | None) -> Report:
     """What the answer to a question (`sms.status`) says; `sources` are the answer's."""
-    raw_status = _text(response.status, sources) or ""
-    named = _text(response.id, sources) or gateway_id
+    raw_status = fieldvalues.text(response.status, sources) or ""
+    named = fieldvalues.text(response.id, sources) or gateway_id
     row = next((row for row in response.errors if not row.http and row.when.holds(sources)), None)
+    cost, currency = money(response.cost, sources)
     return Report(
         gateway_id=named,
         reference=None,
         status=response.statuses.get(raw_status.casefold(), "unknown"),
         raw_status=raw_status,
         number=None,
-        at_ms=_moment(response.at, sources),
-        error_code=_text(response.error_code, sources),
-        detail=_text(response.detail, sources),
+        at_ms=fieldvalues.moment(response.at, sources),
+        error_code=fieldvalues.text(response.error_code, sources),
+        detail=fieldvalues.text(response.detail, sources),
         refunded=None,
         raw=sources["body"],
         key=_key("report", [named, raw_status.casefold(), None]),
         code=row.code if row else None,
-        cost=_text(response.cost, sources),
-        segments=_whole(response.segments, sources),
+        cost=cost,
+        currency=currency,
+        segments=fieldvalues.whole(response.segments, sources),
     )
 
 
 def _inbound(spec: InboundSpec, sources: Mapping[str, Any]) -> Inbound:
-    number_from = _number(spec.sender, sources) or ""
-    number_to = _number(spec.to, sources)
+    number_from = fieldvalues.number(spec.sender, sources) or ""
+    number_to = fieldvalues.number(spec.to, sources)
     text = spec.text.read(sources) if spec.text else None
-    message_id = _text(spec.id, sources)
-    at_ms = _moment(spec.at, sources)
-    own = _text(spec.key, sources) or message_id
+    message_id = fieldvalues.text(spec.id, sources)
+    at_ms = fieldvalues.moment(spec.at, sources)
+    own = fieldvalues.text(spec.key, sources) or message_id
     media = _media(spec, sources)
     part = _part(spec, sources)
-    seen = [own] if own else [number_from, number_to, at_ms, text, *(one.url for one in media)]
+    seen = (
+        [own]
+        if own
+        else [number_from, number_to, at_ms, text, *(one.url or one.data for one in media)]
+    )
     if part is not None:  # parts may share the id of their text, and say the same
         seen += [part.reference, part.number]
     return Inbound(
         message_id=message_id,
         number_from=number_from,
         number_to=number_to,
-        text="" if text is None else str(text),
+        text="" if text is None else fieldvalues.plain(str(text)),
         at_ms=at_ms,
         raw=_raw(sources),
         key=_key("inbound", seen),
@@ -300,17 +311,30 @@ def _inbound(spec: InboundSpec, sources: Mapping[str, Any]) -> Inbound:
 def _media(spec: InboundSpec, sources: Mapping[str, Any]) -> tuple[Media, ...]:
     if spec.media is None:
         return ()
-    urls = as_list(spec.media.url.read(sources))
-    kinds = as_list(spec.media.content_type.read(sources) if spec.media.content_type else None)
-    pairs = zip_longest(urls, kinds[: len(urls)])
-    return tuple(Media(str(url), str(kind) if kind else None) for url, kind in pairs)
+    urls, data, kinds, names = (
+        as_list(pick.read(sources) if pick else None)
+        for pick in (spec.media.url, spec.media.data, spec.media.content_type, spec.media.name)
+    )
+    most = len(urls or data)
+    rows = zip_longest(urls, data, kinds[:most], names[:most])
+    return tuple(
+        Media(str(url or ""), _said(kind), _said(content), _said(name))
+        for url, content, kind, name in rows
+    )
+
+
+def _said(value: Any) -> str | None:
+    return str(value) if value else None
 
 
 def _part(spec: InboundSpec, sources: Mapping[str, Any]) -> Part | None:
     if spec.parts is None:
         return None
-    reference = _text(spec.parts.reference, sources)
-    number, total = _whole(spec.parts.number, sources), _whole(spec.parts.total, sources)
+    reference = fieldvalues.text(spec.parts.reference, sources)
+    number, total = (
+        fieldvalues.whole(spec.parts.number, sources),
+        fieldvalues.whole(spec.parts.total, sources),
+    )
     if reference is None or number is None or total is None or total < 2:
         return None
     return Part(reference, number, total)
@@ -325,52 +349,3 @@ def _raw(sources: Mapping[str, Any]) -> Any:
     if "item" in sources:
         return sources["item"]
     return sources["body"] or sources["query"]
-
-
-def _text(pick: Pick | None, sources: Mapping[str, Any]) -> str | None:
-    value = pick.read(sources) if pick else None
-    if value is None:
-        return None
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).strip()
-
-
-def _number(pick: Pick | None, sources: Mapping[str, Any]) -> str | None:
-    value = pick.read(sources) if pick else None
-    if pick is None or value is None:
-        return None
-    text = str(as_list(value)[0])
-    number = text.strip()
-    # A raw plus in a form or a query reads as a space.
-    if text[:1] == " " and number.isdigit():
-        return f"+{number}"
-    return _with_plus(number) if pick.format == "digits" else number
-
-
-def _with_plus(number: str) -> str:
-    """International digits in E.164; what cannot be such a number (short codes, names) as it is."""
-    if not number.isdigit():
-        return number
-    full = f"+{number.removeprefix('00')}"
-    try:
-        possible = phonenumbers.is_possible_number(phonenumbers.parse(full))
-    except phonenumbers.NumberParseException:
-        return number
-    return full if possible else number
-
-
-def _whole(pick: Pick | None, sources: Mapping[str, Any]) -> int | None:
-    text = _text(pick, sources)
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _flag(pick: Pick | None, sources: Mapping[str, Any]) -> bool | None:
-    text = _text(pick, sources)
-    return None if text is None else text.casefold() in _TRUE
-
-
-def _moment(pick: Pick | None, sources: Mapping[str, Any]) -> int | None:
-    if pick is None:
-        return None
-    return timestamps.parse(pick.read(sources), pick.format, pick.zone)

@@ -161,7 +161,10 @@ def shown(one: Report | Inbound | Ping) -> dict[str, Any]:
     """What a callback said, as `expect` writes it."""
     said = asdict(one)
     if isinstance(one, Inbound):
-        said["media"] = list(said["media"])
+        said["media"] = [
+            {key: value for key, value in file.items() if value or key in ("url", "content_type")}
+            for file in said["media"]
+        ]
     at_ms = said.pop("at_ms", None)
     said["at"] = from_ms(at_ms).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms is not None else None
     return {type(one).__name__.lower(): said}

@@ -17,6 +17,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ringback.journal import jsontext
+
 SOURCES = (
     "body", "form", "query", "params", "headers", "text", "status", "item", "outer",
 )  # fmt: skip
@@ -133,7 +135,7 @@ def _unpacked(text: str) -> Any:
     if not text.lstrip().startswith(_OPEN):
         return None
     try:
-        return json.loads(text)
+        return jsontext.read(text)
     except (ValueError, RecursionError):
         return None
 
@@ -171,7 +173,8 @@ class Pick:
     """Alternatives of which the first present counts.
 
     `format` and `zone` say how a time or a number is written; of a value only what `pattern` finds counts;
-    `charset` is where the character set is named in which a field of the query stands.
+    `charset` is where the character set is named in which a field of the query stands, `currency` where that of
+    an amount is, or the currency itself.
     """
 
     paths: tuple[FieldPath, ...]
@@ -179,6 +182,7 @@ class Pick:
     zone: str | None = None
     pattern: re.Pattern[str] | None = None
     charset: FieldPath | None = None
+    currency: FieldPath | str | None = None
 
     def read(self, sources: Mapping[str, Any]) -> Any:
         """The first value that is there and not empty (None, "" and empty lists are empty), else None."""
@@ -207,7 +211,7 @@ def _recoded(value: str, path: FieldPath, charset: str, sources: Mapping[str, An
 
 
 def parse_pick(written: Any) -> Pick:
-    """A pick from a path, a list of paths, or `{path, format, zone, pattern, charset}`. Raises ValueError with a sentence."""
+    """A pick from a path, a list of paths, or `{path, format, zone, pattern, charset, currency}`. Raises ValueError with a sentence."""
     options: dict[str, Any] = {}
     if isinstance(written, Mapping):
         options = {key: written.get(key) for key in ("format", "zone")}
@@ -215,11 +219,17 @@ def parse_pick(written: Any) -> Pick:
             options["pattern"] = _pattern(written["pattern"])
         if written.get("charset"):
             options["charset"] = parse(written["charset"])
+        if written.get("currency"):
+            options["currency"] = _currency(written["currency"])
         written = written.get("path")
     texts = written if isinstance(written, list) else [written]
     if not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError("A path is a text such as body.id, or a list of such texts.")
     return Pick(tuple(parse(text) for text in texts), **options)
+
+
+def _currency(written: str) -> FieldPath | str:
+    return written if re.fullmatch(r"[A-Z]{3}", written) else parse(written)
 
 
 def _pattern(written: str) -> re.Pattern[str]:

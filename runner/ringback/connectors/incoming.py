@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from lxml import etree
 
+from ringback.journal import jsontext
 from ringback.problems import Failure
 
 
@@ -82,7 +82,7 @@ def first_of_each(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return jsontext.read(text)
     except (ValueError, RecursionError):
         raise Failure("invalid_input", "The body is not valid JSON.") from None
 
@@ -104,7 +104,7 @@ def xml_data(body: bytes) -> Any:
 
 
 def _element(element: Any) -> Any:
-    """Text where there is nothing else; a name that occurs again makes a list; attributes are `@name`."""
+    """Text where there is nothing else, `#text` beside others; a name that occurs again makes a list; attributes are `@name`."""
     held: dict[str, Any] = {f"@{name}": value for name, value in element.attrib.items()}
     for child in element:
         if not isinstance(child.tag, str):
@@ -114,4 +114,9 @@ def _element(element: Any) -> Any:
             held[name] = [*(held[name] if isinstance(held[name], list) else [held[name]]), value]
         else:
             held[name] = value
-    return held or (element.text or "").strip()
+    said = "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
+    if not held:
+        return said
+    if said:
+        held["#text"] = said
+    return held

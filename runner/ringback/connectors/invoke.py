@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ringback import sdk
-from ringback.connectors import loading, request, response, values, verify
+from ringback.connectors import loading, references, request, response, values, verify
 from ringback.connectors.callbacks import Report, with_query
 from ringback.connectors.fieldpaths import as_list
 from ringback.connectors.manifest import STATUSES, Action, Manifest
@@ -25,6 +25,8 @@ __all__ = [
 MAX_REDIRECTS = 5
 SEND = "sms.send"
 STATUS = "sms.status"
+ACCOUNT = "account.check"
+"""The role of an action that asks after the account: it costs nothing and changes nothing."""
 OWN_ID = "message"
 """The query parameter of a callback address that carries our own id of the message."""
 SENDER = "sender"
@@ -115,11 +117,15 @@ def ask_status(
 ) -> Report | None:
     """Ask a gateway what became of a message (`gateway_id`, and `id`, `to` where they are known).
 
-    None where the gateway cannot be asked, or not about this message since it gave no id. Raises `Failure` as
+    None where the gateway cannot be asked, or not about this message since it gave no id; one that is asked by our own
+    id (`asks_by_own_id`) needs none. Raises `Failure` as
     `send_sms` does; nothing was changed by a question.
     """
     action = manifest.implementing(STATUS)
     gateway_id = message.get("gateway_id")
+    if asks_by_own_id(manifest):  # the gateway's id is the one that it was given
+        gateway_id = gateway_id or message.get("id")
+        message = {**message, "id": gateway_id}
     if action is None or action.request is None or not gateway_id:
         return None
     complete = values.with_defaults(manifest.settings, settings)
@@ -130,6 +136,40 @@ def ask_status(
         return response.status(action.response, answer, manifest.name, str(gateway_id))
     except Failure as failed:
         raise _masked(failed, manifest, complete) from failed.__cause__
+
+
+def ask_account(
+    manifest: Manifest, settings: Mapping[str, Any], transport: Sender
+) -> dict[str, Any]:
+    """What a service says of the connection's account, by its action of the role ACCOUNT.
+
+    Raises `Failure` as `send_sms` does; `unauthorized` where it does not take the credentials.
+    """
+    action = manifest.implementing(ACCOUNT)
+    if action is None or action.request is None or action.response is None:
+        raise Failure("invalid_input", f"{manifest.name} cannot be asked about its account.")
+    complete = values.with_defaults(manifest.settings, settings)
+    try:
+        scope = {"settings": complete, "inputs": {}, "message": {}, "context": {}}
+        answer = _answered(action, scope, None, transport)
+        return response.outputs(action.response, answer, manifest.name)
+    except Failure as failed:
+        raise _masked(failed, manifest, complete) from failed.__cause__
+
+
+def asks_by_own_id(manifest: Manifest) -> bool:
+    """Whether a gateway is asked after a message by the id that we gave it, so that it can be without having answered."""
+    action = manifest.implementing(STATUS)
+    if action is None or action.request is None:
+        return False
+    asked = action.request
+    written = [asked.url, asked.query, asked.headers, asked.json, asked.form, asked.body]
+    named = {
+        ".".join(name)
+        for _, text in references.texts(written, ())
+        for name in references.names(text)
+    }
+    return "message.id" in named and "message.gateway_id" not in named
 
 
 def _answered(
@@ -215,6 +255,7 @@ def call_out(
     timeout_ms: int | None = None,
     allow_redirects: bool = True,
     allow_private: Sequence[str] = (),
+    tell_trace: bool = False,
 ) -> sdk.Reply:
     """What `sdk.Context.call` does: a guarded call, redirects followed and guarded too."""
     if params:
@@ -236,6 +277,7 @@ def call_out(
         guard=True,
         allow_private=tuple(allow_private),
         redirects=MAX_REDIRECTS if allow_redirects else 0,
+        tell_trace=tell_trace,
     )
     answer = transport.send(call)
     return sdk.Reply(answer.status, answer.headers, answer.body, answer.url)

@@ -135,10 +135,17 @@ class ReportSpec:
 
 @dataclass(frozen=True, slots=True)
 class MediaSpec:
-    """Where the files of an incoming message are named: their addresses and what each is said to be."""
+    """Where the files of an incoming message are named: their addresses (or content, in base64) and what each is said to be.
 
-    url: Pick
+    `auth` is for fetching them from `hosts`, the gateway's own, and for no other.
+    """
+
+    url: Pick | None
     content_type: Pick | None = None
+    data: Pick | None = None
+    name: Pick | None = None
+    auth: Mapping[str, Any] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +284,10 @@ class Price:
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """One connector. `file` is the manifest's path as shown to people, `origin` where it came from."""
+    """One connector. `file` is the manifest's path as shown to people, `origin` where it came from.
+
+    `lacks` says what the gateway does not offer (report, inbound, poll, …), and how that is known.
+    """
 
     id: str
     name: str
@@ -294,10 +304,12 @@ class Manifest:
     file: str
     origin: Origin = "built-in"
     price: Price | None = None
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
     def steps(self, callback_url: str) -> list[str]:
         """What to do at the service's side, with the address that its callbacks go to."""
-        scope = {"callback_url": callback_url}
+        more = callback_url + ("&" if "?" in callback_url else "?")
+        scope = {"callback_url": callback_url, "callback_url_more": more}
         return [str(references.fill(step, scope) or "") for step in self.setup]
 
     def implementing(self, role: str) -> Action | None:

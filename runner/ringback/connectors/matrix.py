@@ -1,7 +1,7 @@
 """What each gateway can do, told by its own examples: a cell holds only what a passing example shows.
 
-The one exception is how a gateway charges, which nothing but its manifest can say; examples show whether it tells
-a cost and the number of parts.
+Two things are the manifest's to say, since no example could show them: how the gateway charges, and what it does not
+offer (`lacks`, with how that is known). Neither is believed against an example.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ _OPEN = "none"
 
 @dataclass(frozen=True)
 class Cell:
-    """What a gateway does in one column, in words, and the titles of the examples that show it; empty words: nothing."""
+    """What a gateway does in one column, in words, and the titles of the examples that show it.
+
+    Empty words: no example shows anything. Then `lacks` is how its manifest knows that there is nothing to show.
+    """
 
     says: str = ""
     shown_by: tuple[str, ...] = ()
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ def row_of(manifest: Manifest) -> Row:
         "poll": _poll(good),
         "price": _price(manifest, good),
     }
+    for column, why in manifest.lacks.items():
+        if not cells[column].says:
+            cells[column] = Cell(lacks=why)
     failing = tuple(f"{_title(one)}: {one.wrong}" for one in ran if one.wrong)
     return Row(manifest.id, cells, failing)
 

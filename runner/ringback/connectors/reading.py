@@ -135,9 +135,28 @@ def _meaning_problems(
         request = data["actions"][name].get("request")
         found += _reference_problems(request, ("actions", name, "request"), known, document)
     steps = data.get("setup")
-    found += _reference_problems(steps, ("setup",), {"callback_url"}, document)
-    verify = (data.get("callbacks") or {}).get("verify")
+    found += _reference_problems(steps, ("setup",), {"callback_url", "callback_url_more"}, document)
+    callbacks = data.get("callbacks") or {}
+    found += _media_problems(callbacks.get("inbound"), settings, document)
+    verify = callbacks.get("verify")
     return found + _reference_problems(verify, ("callbacks", "verify"), settings, document)
+
+
+def _media_problems(
+    inbound: Any, settings: set[str], document: yamltext.Document
+) -> Iterator[Problem]:
+    """What is wrong with how files of incoming messages are fetched."""
+    above: Place = ("callbacks", "inbound")
+    shapes = enumerate(inbound) if isinstance(inbound, list) else [(None, inbound or {})]
+    for number, shape in shapes:
+        place = (*above, "media") if number is None else (*above, number, "media")
+        media = shape.get("media") or {}
+        for key in ("auth", "hosts"):
+            yield from _reference_problems(media.get(key), (*place, key), settings, document)
+        if "python" in media.get("auth", {}):
+            message = "Files are not fetched with a signature in Python."
+            advice = "Use bearer, basic or header."
+            yield document.problem("manifest", message, advice, (*place, "auth", "python"))
 
 
 def _files(manifest: Manifest) -> Iterator[tuple[Place, str]]:

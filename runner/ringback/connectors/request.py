@@ -32,7 +32,7 @@ def build(request: Request, scope: Mapping[str, Any]) -> Call:
         "Accept": "application/json",
         **_texts(references.fill(dict(request.headers), scope)),
     }
-    headers.update(_auth(references.fill(dict(request.auth), scope)))
+    headers.update(auth_headers(request.auth, scope))
     kind, body = _body(request, scope)
     if kind:
         headers.setdefault("Content-Type", kind)
@@ -144,7 +144,9 @@ def _encoded(values: Mapping[str, Any], *, form: bool = False) -> str:
     return urlencode(pairs, quote_via=quote_plus if form else quote)
 
 
-def _auth(auth: Mapping[str, Any]) -> dict[str, str]:
+def auth_headers(written: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of an `auth` block; none of its `python`, which signs a whole request."""
+    auth = references.fill(dict(written), scope) or {}
     if auth.get("bearer"):
         return {"Authorization": f"Bearer {auth['bearer']}"}
     if "basic" in auth:

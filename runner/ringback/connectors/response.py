@@ -13,6 +13,7 @@ from ringback.connectors.callbacks import Report, report_of
 from ringback.connectors.fieldpaths import Pick, as_list
 from ringback.connectors.incoming import xml_data
 from ringback.connectors.manifest import ErrorRow, Response
+from ringback.connectors.money import money
 from ringback.connectors.transport import Answer
 from ringback.problems import Failure
 
@@ -34,6 +35,11 @@ _SENTENCES = {
     "opted_out": ("The recipient has opted out at {name}.", "Do not text this number."),
     "invalid_number": ("{name} does not take this number.", "Check the number."),
 }  # fmt: skip
+_MAY_HAVE_GONE = (
+    "{name} had a fault of its own as it took the text, so nobody knows whether it went.",
+    "See at {name} whether it did, then say “it went” or “send again”.",
+)
+_NOTHING_BEGUN = 503
 _LONGEST_REASON = 300
 
 
@@ -48,6 +54,7 @@ class SendResult:
     status: str
     raw: Any
     cost: str | None = None
+    currency: str | None = None
     segments: int | None = None
     gateway_ids: tuple[str, ...] = ()
 
@@ -66,17 +73,25 @@ def sources_of(answer: Answer) -> dict[str, Any]:
 
 
 def sent(response: Response, answer: Answer, name: str) -> SendResult:
-    """What a gateway answered to a send. Raises the `Failure` of the error table where it did not take it."""
-    sources = _held(response, answer, name)
+    """What a gateway answered to a send. Raises the `Failure` of the error table where it did not take it.
+
+    A fault of the gateway's own (5xx) that its table does not know leaves open whether the text went: a proxy
+    gave up on it, or the fault came after the text was handed on. 503 alone means that nothing was begun
+    (RFC 9110, 15.6.4).
+    """
+    sources = sources_of(answer)
+    if not _is_good(response, answer, sources):
+        raise failure(response, answer, sources, name, sending=True)
     word = _read(response.status, sources)
     known = response.statuses.get(str(word).strip().casefold(), "unknown")
     ids = tuple(str(one) for one in as_list(_read(response.id, sources)))
-    cost = _read(response.cost, sources)
+    cost, currency = money(response.cost, sources)
     return SendResult(
         gateway_id=ids[0] if ids else None,
         status="accepted" if word is None else known,
         raw=sources["body"],
-        cost=None if cost is None else str(cost),
+        cost=cost,
+        currency=currency,
         segments=_whole(_read(response.segments, sources)),
         gateway_ids=ids,
     )
@@ -95,16 +110,29 @@ def status(response: Response, answer: Answer, name: str, gateway_id: str | None
 
 def _held(response: Response, answer: Answer, name: str) -> dict[str, Any]:
     sources = sources_of(answer)
-    if 200 <= answer.status < 300 and response.ok.holds(sources):
-        return sources
-    raise failure(response, answer, sources, name)
+    if not _is_good(response, answer, sources):
+        raise failure(response, answer, sources, name)
+    return sources
 
 
-def failure(response: Response, answer: Answer, sources: Mapping[str, Any], name: str) -> Failure:
+def _is_good(response: Response, answer: Answer, sources: Mapping[str, Any]) -> bool:
+    return 200 <= answer.status < 300 and response.ok.holds(sources)
+
+
+def failure(
+    response: Response,
+    answer: Answer,
+    sources: Mapping[str, Any],
+    name: str,
+    *,
+    sending: bool = False,
+) -> Failure:
     """The failure that an answer is: the first row of the error table that fits, else by HTTP status."""
     row = next((row for row in response.errors if _fits(row, answer, sources)), None)
     code = row.code if row else _by_status(answer.status)
     said, advice = _SENTENCES.get(code, ("{name} refused the request.", ""))
+    if row is None and sending and code == "server_error" and answer.status != _NOTHING_BEGUN:
+        code, (said, advice) = "no_answer", _MAY_HAVE_GONE
     if row is None and 300 <= answer.status < 400:
         said, advice = (
             "{name} answered with a redirect, which is not followed.",
@@ -115,7 +143,7 @@ def failure(response: Response, answer: Answer, sources: Mapping[str, Any], name
     return Failure(
         code,
         f"{message} It said: “{reason}”." if reason else message,
-        (row.next if row and (row.next or row.message) else advice),
+        (row.next if row and (row.next or row.message) else advice.format(name=name)),
         retry_after=_retry_after(response.retry_after, answer, sources),
         detail={"http_status": answer.status, **({"reason": reason} if reason else {})},
     )

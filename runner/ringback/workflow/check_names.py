@@ -7,9 +7,16 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from ringback.expressions import Reference, is_template, references, syntax_problem
+from ringback.expressions import (
+    Comparison,
+    Reference,
+    comparisons,
+    is_template,
+    references,
+    syntax_problem,
+)
 from ringback.workflow.check_values import FREE
-from ringback.workflow.known import Shape, outputs, unknown_part
+from ringback.workflow.known import Shape, outputs, unknown_part, words_of
 from ringback.workflow.model import ActionLike, FieldLike
 from ringback.workflow.nearest import did_you_mean
 from ringback.workflow.surroundings import (
@@ -248,6 +255,25 @@ def _text(
         return
     for reference in references(text, expression=expression):
         _reference(around, reference, path, scope)
+    for compared in comparisons(text, expression=expression):
+        _comparison(around, compared, path, scope)
+
+
+def _comparison(around: Surroundings, compared: Comparison, path: Place, scope: Scope) -> None:
+    """A word that can never be what it is compared with."""
+    known = scope.known.get(compared.path[0])
+    words = words_of(known.shape, compared.path[1:]) if known is not None else ()
+    if words and compared.word not in words:
+        whole = ".".join(compared.path)
+        around.say_inside(
+            "never_equal",
+            f"`{whole}` is never “{compared.word}”.",
+            did_you_mean(compared.word, words, "It can be"),
+            path,
+            compared.start,
+            compared.end,
+            "warning",
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -22,7 +22,7 @@ from ringback.workflow.shape import shape_problems
 from ringback.workflow.surroundings import Place, Surroundings, mapping
 from ringback.yamltext import Document
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
+_VARIABLE = re.compile(r"\$\{(secret:[A-Za-z0-9._-]+|([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?)\}")
 _BROKEN_VARIABLE = re.compile(r"\$\{[^}]*\}?|\$[A-Z_]{3,}")
 
 _SAID_BY_SCHEMA = frozenset({"missing_key", "wrong_type"})

@@ -17,9 +17,16 @@ FILE = dict.fromkeys(("name", "size", "media_type", "sha256"))
 MESSAGE = dict.fromkeys(
     (
         "id", "to", "text", "status", "connection", "gateway_id", "segments", "encoding", "sent_at", "cost",
+        "currency",
     )
 )  # fmt: skip
 _METHODS = frozenset({"get", "items", "keys", "values"})
+
+
+class OneOf(NamedTuple):
+    """The shape of a text that is one of some words."""
+
+    words: tuple[str, ...]
 
 
 class Unknown(NamedTuple):
@@ -58,6 +65,9 @@ def _named_by_inputs(usable: UsableLike, name: str, field: FieldLike, given: Dat
         asked = given.get(name)
         if name in usable.inputs and isinstance(asked, Mapping):
             return dict.fromkeys(asked, field.additional)
+    if f"{name}s" in usable.inputs and isinstance(given.get(f"{name}s"), Mapping):
+        # `keyword` is the name of one of the sets in `keywords`, or what a `pattern` beside them found
+        return field if given.get("pattern") is not None else OneOf(tuple(given[f"{name}s"]))
     if f"{name}_schema" in usable.inputs:
         return by_json_schema(given.get(f"{name}_schema"))
     return None
@@ -76,6 +86,8 @@ def by_json_schema(schema: Any) -> Shape:
 def children(shape: Shape) -> Mapping[str, Shape] | None:
     """What is under a shape by name; None where anything may be."""
     if shape is None:
+        return None
+    if isinstance(shape, OneOf):
         return None
     if isinstance(shape, Mapping):
         return shape
@@ -103,6 +115,21 @@ def unknown_part(shape: Shape, path: Sequence[str], start: int) -> Unknown | Non
             return None if name in _METHODS else Unknown(at, tuple(known))
         shape = known[name]
     return None
+
+
+def words_of(shape: Shape, path: Sequence[str]) -> tuple[str, ...]:
+    """The words of which the value at a path is one; empty where it may be others."""
+    for name in path:
+        known = children(shape)
+        if known is None or name not in known:
+            return ()
+        shape = known[name]
+    if isinstance(shape, OneOf):
+        return tuple(map(str, shape.words))
+    if shape is None or isinstance(shape, Mapping):
+        return ()
+    field: FieldLike = shape
+    return tuple(map(str, field.choices)) if field.type == "choice" else ()
 
 
 def constant(value: Any) -> bool:

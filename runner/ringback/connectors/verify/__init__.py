@@ -36,7 +36,7 @@ from ringback.connectors.verify import (
 from ringback.connectors.verify.refused import Refused
 
 __all__ = [
-    "SCHEMES", "Refused", "Scheme", "check", "options", "proof_headers", "proof_parameters", "public_address",
+    "SCHEMES", "Refused", "Scheme", "check", "options", "proof_headers", "proof_parameters", "proof_settings", "public_address",
     "sign", "stand_ins", "with_token",
 ]  # fmt: skip
 
@@ -94,7 +94,8 @@ def check(
     if not live:
         raise Refused(
             f"Nothing is set by which a callback of {manifest.name} could prove where it comes from: "
-            + _missing(manifest)
+            + _missing(manifest),
+            "not_set_up",
         )
     proven = [entry for entry in live if entry["scheme"] != "none"]
     for entry in proven or live:
@@ -122,9 +123,8 @@ def sign(
 def with_token(manifest: Manifest, settings: Mapping[str, Any], address: str) -> str:
     """The callback address as a gateway is told it: with the token, where one is looked for in the address."""
     request = incoming("POST", address, {})
-    for entry in options(manifest, settings):
-        if entry["scheme"] == "token" and url_token.configured(entry) and not entry.get("header"):
-            request = url_token.sign(entry, request, 0)
+    for entry in _in_address(manifest, settings):
+        request = url_token.sign(entry, request, 0)
     return request.url
 
 
@@ -166,7 +166,8 @@ def stand_ins(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def _missing(manifest: Manifest) -> str:
+def proof_settings(manifest: Manifest) -> list[str]:
+    """The settings of a connection by which a callback can prove where it comes from, in the manifest's order."""
     entries = manifest.callbacks.verify if manifest.callbacks else ()
     names = [
         name[-1]
@@ -175,6 +176,33 @@ def _missing(manifest: Manifest) -> str:
         for _, text in references.texts(entry.get(key))
         for name in references.names(text)
     ]
-    if not names:
-        return "its manifest names no secret."
-    return f"set {' or '.join(dict.fromkeys(names))} of the connection."
+    return list(dict.fromkeys(names))
+
+
+def _missing(manifest: Manifest) -> str:
+    names = proof_settings(manifest)
+    return (
+        f"set {' or '.join(names)} of the connection." if names else "its manifest names no secret."
+    )
+
+
+def hide_token(manifest: Manifest, settings: Mapping[str, Any], address: str) -> str:
+    """A callback's address to be kept: the connection's own token is not in it, but the place where it stood is."""
+    for entry in _in_address(manifest, settings):
+        address = url_token.hide(entry, address)
+    return address
+
+
+def restore_token(manifest: Manifest, settings: Mapping[str, Any], address: str) -> str:
+    """An address that `hide_token` made, with the token of today; proof is asked of it as of any other."""
+    for entry in _in_address(manifest, settings):
+        address = url_token.restore(entry, address)
+    return address
+
+
+def _in_address(manifest: Manifest, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        entry
+        for entry in options(manifest, settings)
+        if entry["scheme"] == "token" and url_token.configured(entry) and not entry.get("header")
+    ]

@@ -33,5 +33,6 @@ def check_moment(at_ms: int, tolerance: int, now_ms: int) -> None:
     if abs(now_ms - at_ms) > tolerance:
         apart = words.say_duration(abs(now_ms - at_ms))
         raise Refused(
-            f"The callback was signed {apart} away from our clock; {words.say_duration(tolerance)} is allowed."
+            f"The callback was signed {apart} away from our clock; {words.say_duration(tolerance)} is allowed.",
+            "too_old",
         )

@@ -21,7 +21,7 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     """Raise `Refused` unless user name and password are the connection's."""
     scheme, _, carried = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        raise Refused("The callback carries no user name and password.")
+        raise Refused("The callback carries no user name and password.", "no_proof")
     good = False
     for secret in secrets_of(options):
         good |= hmac.compare_digest(_encoded(options, secret).encode(), carried.strip().encode())

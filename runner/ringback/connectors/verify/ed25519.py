@@ -36,7 +36,9 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     header = str(options["header"])
     carried = request.headers.get(header.lower(), "").strip()
     if not carried:
-        raise Refused(f"The callback has no {header} header, which should carry its signature.")
+        raise Refused(
+            f"The callback has no {header} header, which should carry its signature.", "no_proof"
+        )
     moment = options.get("timestamp_header")
     if moment:
         written = request.headers.get(str(moment).lower())

@@ -53,7 +53,9 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     header = str(options.get("header") or "Authorization")
     token = request.headers.get(header.lower(), "").removeprefix("Bearer ").strip()
     if not token:
-        raise Refused(f"The callback has no {header} header, which should carry its token.")
+        raise Refused(
+            f"The callback has no {header} header, which should carry its token.", "no_proof"
+        )
     claims = _claims(options, token, header)
     _check_times(options, claims, now_ms)
     _check_party(options, claims, request)
@@ -111,9 +113,11 @@ def _check_times(options: Mapping[str, Any], claims: Mapping[str, Any], now_ms: 
     begins, ends, issued = (_moment(claims, name) for name in ("nbf", "exp", "iat"))
     if begins is not None and begins - leeway > now_ms:
         apart = words.say_duration(begins - now_ms)
-        raise Refused(f"The token is not valid before {apart} from now by our clock.")
+        raise Refused(f"The token is not valid before {apart} from now by our clock.", "too_old")
     if ends is not None and ends + leeway <= now_ms:
-        raise Refused(f"The token ran out {words.say_duration(now_ms - ends)} ago by our clock.")
+        raise Refused(
+            f"The token ran out {words.say_duration(now_ms - ends)} ago by our clock.", "too_old"
+        )
     if issued is not None:
         check_moment(issued, tolerance_ms(options), now_ms)
     elif ends is None:

@@ -38,7 +38,9 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     name = _named(options)
     carried = str(values.pop(name, "") or "")
     if not carried:
-        raise Refused(f"The callback has no parameter {name}, which should carry its signature.")
+        raise Refused(
+            f"The callback has no parameter {name}, which should carry its signature.", "no_proof"
+        )
     moment = _timestamp(options)
     if moment:
         written = str(values.get(moment, ""))
@@ -46,7 +48,7 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     good = False
     for secret in secrets_of(options):
         expected = _digest(options, secret, values).encode()
-        good |= hmac.compare_digest(expected, carried.lower().encode())
+        good |= hmac.compare_digest(expected, carried.lower().encode("utf-8", "surrogatepass"))
     if not good:
         raise Refused(
             f"The signature in the parameter {name} is not one that a secret of this connection makes "

@@ -15,6 +15,7 @@ A piece that leaves a body unsigned refuses a request that has one.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -117,7 +118,8 @@ def body_is_hashed(options: Mapping[str, Any], request: IncomingRequest) -> bool
     carried = dict(query_of(request.url)).get(str(name)) if name else None
     if carried is None:
         return False
-    if hashlib.sha256(request.body).hexdigest() != carried.lower():
+    made = hashlib.sha256(request.body).hexdigest().encode()
+    if not hmac.compare_digest(made, carried.lower().encode("utf-8", "surrogateescape")):
         raise Refused(f"The body is not the one whose hash the address carries as {name}.")
     return True
 

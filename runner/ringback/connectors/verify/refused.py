@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+KINDS = ("not_set_up", "no_proof", "wrong_proof", "too_old")
+"""Why a callback is not believed, in words that figures can be counted by."""
+
 
 class Refused(Exception):
-    """A callback did not prove where it comes from; `reason` is a sentence for the operator."""
+    """A callback did not prove where it comes from; `reason` is a sentence for the operator, `kind` one of KINDS."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, kind: str = "wrong_proof") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.kind = kind
 
 
 def secrets_of(options: Mapping[str, Any], key: str = "secret") -> list[str]:

@@ -38,7 +38,8 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     carried = [text for name in headers if (text := request.headers.get(name.lower()))]
     if not carried:
         raise Refused(
-            f"The callback has no {' or '.join(headers)} header, which should carry its signature."
+            f"The callback has no {' or '.join(headers)} header, which should carry its signature.",
+            "no_proof",
         )
     _check_signed_headers(options, request, now_ms)
     listed = [one for text in carried for one in re.split(r"[,\s]+", text) if one]

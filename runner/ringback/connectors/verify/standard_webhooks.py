@@ -29,7 +29,7 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
     names = [f"{_prefix(options)}-{part}" for part in ("id", "timestamp", "signature")]
     missing = [name for name in names if not request.headers.get(name)]
     if missing:
-        raise Refused(f"The callback has no {' and no '.join(missing)} header.")
+        raise Refused(f"The callback has no {' and no '.join(missing)} header.", "no_proof")
     own_id, timestamp, signatures = (request.headers[name] for name in names)
     check_age(timestamp, f"{names[1]} header", tolerance_ms(options), now_ms)
     given = [one.partition(",")[2] for one in signatures.split() if one.startswith("v1,")]

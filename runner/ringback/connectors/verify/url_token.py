@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from ringback.connectors.incoming import IncomingRequest, with_query
 from ringback.connectors.verify.refused import Refused, secrets_of
@@ -31,7 +32,7 @@ def check(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> 
         place = f"its address as ?{name}="
         carried = dict(reversed(request.query)).get(name, "")
     if not carried:
-        raise Refused(f"The callback carries no token in {place}.")
+        raise Refused(f"The callback carries no token in {place}.", "no_proof")
     good = False
     for secret in secrets_of(options):
         good |= hmac.compare_digest(secret.encode(), carried.encode())
@@ -52,3 +53,21 @@ def sign(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> I
     return replace(
         request, url=with_query(request.url, **{name: secret}), query=[*others, (name, secret)]
     )
+
+
+OWN = "•••token•••"
+"""Stands in a kept address where the connection's own token stood."""
+
+
+def hide(options: Mapping[str, Any], address: str) -> str:
+    """An address to be kept: without the connection's token, but with the place where it stood."""
+    for secret in sorted(secrets_of(options), key=len, reverse=True):
+        for form in (secret, quote(secret, safe=""), quote_plus(secret)):
+            address = address.replace(form, OWN)
+    return address
+
+
+def restore(options: Mapping[str, Any], address: str) -> str:
+    """A kept address with the connection's present token where its own stood."""
+    live = secrets_of(options)
+    return address.replace(OWN, quote(live[0], safe="")) if live else address
