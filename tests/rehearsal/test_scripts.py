@@ -18,7 +18,7 @@ def test_each_is_documented(script: Script) -> None:
 
 @pytest.mark.parametrize(
     ("number", "ending"),
-    [("+447700900001", "0001"), ("07700 900 003", "0003"), ("+447700900010", ""), ("office", "")],
+    [("+447700900001", "0001"), ("07700 900 003", "0003"), ("+447700900020", ""), ("office", "")],
 )
 def test_found_by_its_ending(number: str, ending: str) -> None:
     assert script_for(number).ending == ending

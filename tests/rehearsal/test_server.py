@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ringback.clock import SystemClock
 from ringback.connectors import callbacks, invoke, verify
 from ringback.connectors.callbacks import incoming
 from ringback.connectors.catalogue import load_catalogue
+from ringback.connectors.media import own_headers
 from ringback.connectors.transport import Answer, Call, Transport
 from ringback.problems import Failure
 from ringback.rehearsal.gateway import Rehearsal
@@ -31,6 +33,7 @@ class Runner:
     """Takes the callbacks, in place of the network; refuses the first `refusing` of them."""
 
     def __init__(self) -> None:
+        self.manifest, self.settings = MANIFEST, SETTINGS
         self.read: list[Any] = []
         self.refusing = 0
         self.attempts = 0
@@ -45,8 +48,8 @@ class Runner:
                 return Answer(503, {}, b"Not yet")
             request = incoming(call.method, call.url, call.headers, call.body or b"")
             now = SystemClock().now_ms()
-            verify.check(MANIFEST, SETTINGS, request, "http://school.example", now)
-            self.read += callbacks.read(MANIFEST, SETTINGS, request)
+            verify.check(self.manifest, self.settings, request, "http://school.example", now)
+            self.read += callbacks.read(self.manifest, self.settings, request)
         return Answer(200, {}, b"{}")
 
 
@@ -200,3 +203,119 @@ def test_a_log_goes_on_after_a_line_cut_short(log: Path) -> None:
     stage.transport.close()
     server.stop()
     assert json.loads(log.read_text().splitlines()[-1])["text"] == "next"
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [("0011", "no_credit"), ("0012", "throttled"), ("0013", "unauthorized")]
+)
+def test_refusals_are_the_gateways_own(stage: Stage, ending: str, code: str) -> None:
+    with pytest.raises(Failure) as caught:
+        stage.send(f"+44770090{ending}")
+    assert caught.value.code == code
+    assert caught.value.retry_after == (2 if code == "throttled" else None)
+    assert not stage.server.taken
+
+
+def test_a_connection_is_broken_off(stage: Stage) -> None:
+    with pytest.raises(Failure, match="broke the connection off") as caught:
+        stage.send("+447700900015")
+    assert caught.value.code == "no_answer"
+    assert not stage.server.taken
+    with pytest.raises(Failure, match="broke the connection off"):
+        stage.send("+447700900016")
+    (taken,) = stage.server.taken
+    until(lambda: stage.statuses(taken["id"]) == ["sent", "delivered"])
+    stage.send("+447700900077")  # and the server is as well as before
+
+
+class Hurried:
+    """A sender that waits a fifth of a second."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def send(self, call: Call) -> Answer:
+        return self._transport.send(replace(call, timeout_s=0.2))
+
+
+def test_an_answer_comes_when_nobody_waits_any_more(stage: Stage) -> None:
+    (rehearsal,) = stage.server.rehearsals
+    assert rehearsal.action.request is not None
+    hurried = replace(rehearsal.action.request, timeout_ms=200)
+    rehearsal.action = replace(rehearsal.action, request=hurried)
+    message = {"to": "+447700900017", "text": "Hello"}
+    with pytest.raises(Failure, match="did not answer") as caught:
+        invoke.send_sms(MANIFEST, stage.settings, message, Hurried(stage.transport))
+    assert caught.value.code == "no_answer"
+    (taken,) = stage.server.taken
+    until(lambda: stage.statuses(taken["id"]) == ["sent", "delivered"])
+
+
+def test_every_number_behaves_as_one(stage: Stage) -> None:
+    assert json.loads(stage.post("/rehearsal/always", {"ending": "0011"}).body) == {"ending": "0011"}  # fmt: skip
+    with pytest.raises(Failure) as caught:
+        stage.send("+447700900077")
+    assert caught.value.code == "no_credit"
+    wrong = stage.post("/rehearsal/always", {"ending": "4711"})
+    assert wrong.status == 400
+    assert b"0001, 0002" in wrong.body
+    assert stage.post("/rehearsal/always", {"ending": ""}).status == 200
+    assert stage.send("+447700900077").gateway_id
+
+
+def test_a_file_comes_with_a_text(stage: Stage) -> None:
+    """With a gateway that brings files: the address in its callback gives the file."""
+    twilio = load_catalogue().connectors["twilio"]
+    settings = stand_in_settings(twilio, {})
+    stage.runner.manifest, stage.runner.settings = twilio, settings
+    stage.server.rehearsals[:] = [Rehearsal(twilio, settings, CALLBACKS, SystemClock())]
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="from"\r\n\r\n+447700900077\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="to"\r\n\r\n+447700900100\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="media"; filename="Eselsohr \xe2\x98\x83.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n\x89PNG\x00\xff\r\n--x--\r\n"
+    )
+    call = Call("POST", f"{stage.address}/rehearsal/text-in", {"Content-Type": "multipart/form-data; boundary=x"}, body)  # fmt: skip
+    assert stage.transport.send(call).status == 202
+    until(lambda: stage.runner.read)
+    (inbound,) = stage.runner.read
+    (media,) = inbound.media
+    assert (inbound.text, media.content_type) == ("", "image/png")
+    refused = stage.transport.send(Call("GET", media.url))
+    assert refused.status == 401
+    own = own_headers(media.url, twilio, {**settings, "base_url": stage.address})
+    assert own is not None
+    file = stage.transport.send(Call("GET", media.url, own))
+    assert (file.status, file.headers["content-type"], file.body) == (200, "image/png", b"\x89PNG\x00\xff")  # fmt: skip
+    other = media.url.replace("/media/", "/media/x")
+    assert stage.transport.send(Call("GET", other, own)).status == 404
+
+
+def test_the_page_says_what_is_wrong(stage: Stage) -> None:
+    headers = {"Accept": "text/html", "Content-Type": "application/x-www-form-urlencoded"}
+    call = Call("POST", f"{stage.address}/rehearsal/text-in", headers, b"from=%2B44&to=&text=%3Cb%3E")  # fmt: skip
+    answer = stage.transport.send(call)
+    assert answer.status == 400
+    assert b"to is missing" in answer.body
+    good = Call("POST", f"{stage.address}/rehearsal/text-in", headers, b"from=%2B44&to=1&text=%3Cb%3E")  # fmt: skip
+    assert stage.transport.send(good).status == 303
+
+
+def test_what_went_wrong_is_on_the_page(stage: Stage) -> None:
+    for ending in ("0011", "0015"):
+        with pytest.raises(Failure):
+            stage.send(f"+44770090{ending}")
+    said = [(one["callback"], one["said"]) for one in stage.server.recent()[1]]
+    assert said == [
+        ("send to +447700900011: the account has no credit left", "answered 402"),
+        ("send to +447700900015: the connection breaks off, and the message is not taken", "no answer"),
+    ]  # fmt: skip
+
+
+def test_a_file_lies_where_the_connection_knows_the_server(stage: Stage) -> None:
+    (rehearsal,) = stage.server.rehearsals
+    port = stage.address.rpartition(":")[2]
+    rehearsal.settings["base_url"] = f"http://localhost:{port}/api"
+    assert stage.server._known_as(rehearsal) == f"http://localhost:{port}"
+    rehearsal.settings["base_url"] = "https://mysmsgate.example"
+    assert stage.server._known_as(rehearsal) == ""

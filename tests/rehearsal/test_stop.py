@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from ringback.engine import accept
 from ringback.engine.inline import drain
 from ringback.engine.runtime import Runtime, open_runtime
 from ringback.journal import contacts, messages, runs
+from ringback.journal.audit import Actor
 from ringback.journal.messages import Message
 from ringback.rehearsal.gateway import Rehearsal
 from ringback.rehearsal.inprocess import InProcess
 from ringback.rehearsal.project import stand_in_settings
+from ringback.rehearsal.scripts import Script, script_for
 from ringback.settings import load_settings
 from ringback.sms import reports
 from ringback.sms.gate import as_told
@@ -50,7 +52,7 @@ class School:
 
     def send(self, n: int) -> runs.Run:
         workflow = self.runtime.workflows.by_id["hello"]
-        made = accept.start_manual(self.runtime, workflow, {"n": n})
+        made = accept.start_manual(self.runtime, workflow, {"n": n}, by=Actor("cli", "amina"))
         drain(self.runtime)
         with self.runtime.journal.read() as conn:
             run = runs.get_run(conn, made.run_id)
@@ -62,20 +64,27 @@ class School:
         return [taken.text for taken in self.transport.taken]
 
 
-@pytest.fixture(params=HEARING, ids=[one.id for one in HEARING])
+@pytest.fixture
 def school(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[School]:
-    given = stand_in_settings(request.param, {})
+    """The school of a gateway; of a pair with a script too, every number behaves by it."""
+    gateway, script = request.param
+    given = stand_in_settings(gateway, {})
     project = {
         "project": {"name": "Harbour School", "country": "GB", "timezone": "Europe/London"},
         "public_url": ADDRESS,
-        "connections": {"front-desk": {"uses": request.param.id, "with": given}},
+        "connections": {"front-desk": {"uses": gateway.id, "with": given}},
     }
     (tmp_path / "ringback.yaml").write_text(json.dumps(project))
     (tmp_path / "workflows").mkdir()
     (tmp_path / "workflows/hello.yaml").write_text(json.dumps(WORKFLOW))
     clock = SimulatedClock(NOW)
     rehearsal = Rehearsal(
-        request.param, given, f"{ADDRESS}/callbacks/front-desk", clock, connection="front-desk"
+        gateway,
+        given,
+        f"{ADDRESS}/callbacks/front-desk",
+        clock,
+        connection="front-desk",
+        script=script,
     )
 
     def deliver(connection: str, incoming: IncomingRequest) -> None:
@@ -99,6 +108,12 @@ def test_every_gateway_of_the_shelf_hears() -> None:
     assert len(HEARING) >= 15
 
 
+def with_script(gateways: list[Any], script: Callable[[str], Script]) -> pytest.MarkDecorator:
+    pairs = [(one, script) for one in gateways]
+    return pytest.mark.parametrize("school", pairs, ids=[one.id for one in gateways], indirect=True)
+
+
+@with_script(HEARING, script_for)
 def test_stop_start_and_help(school: School) -> None:
     assert school.send(1).state == "succeeded"
     school.phone_texts("Stop")
@@ -119,6 +134,39 @@ def test_stop_start_and_help(school: School) -> None:
         ["Hello", "3"],
         ["Texts", "from", "Harbour", "School."],
     ]
+
+
+REFUSING = [
+    one
+    for one in GATEWAYS
+    if (send := one.implementing("sms.send"))
+    and send.response
+    and any(row.code == "opted_out" for row in send.response.errors)
+]
+"""Gateways whose answer to a send may be that the person has opted out there."""
+
+
+def test_every_gateway_that_documents_such_an_answer_is_tried() -> None:
+    assert {one.id for one in REFUSING} >= {"aws", "dexatel", "telnyx", "twilio"}
+
+
+@with_script(REFUSING, lambda _number: Script("", "", (), "refuse", "opted_out"))
+def test_an_opt_out_that_only_the_gateway_knew_of(school: School) -> None:
+    """Its answer to a send opts the contact out, in the gateway's name, and the gate lets nothing more through."""
+    first = school.send(1)
+    assert (first.state, first.error["code"]) == ("failed", "opted_out")
+    with school.runtime.journal.read() as conn:
+        found = contacts.get_contact(conn, NUMBER)
+        [message] = messages.of_run(conn, first.id)
+    assert found is not None
+    assert found.opted_out_at == school.runtime.clock.now_ms()
+    assert found.opted_out_source.startswith("front-desk said so: ")
+    assert message.status == "rejected"
+    second = school.send(2)
+    assert (second.state, second.error["code"]) == ("failed", "opted_out")
+    assert "wants no texts since" in second.error["message"]
+    with school.runtime.journal.read() as conn:
+        assert messages.of_run(conn, second.id) == []
 
 
 def own_opt_outs() -> list[Any]:

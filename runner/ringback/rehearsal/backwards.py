@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ringback.connectors import references
-from ringback.connectors.fieldpaths import EVERY, FieldPath, Pick, put, read
+from ringback.connectors.fieldpaths import EVERY, FieldPath, Pick, parse, put, read
 from ringback.connectors.manifest import Action, ErrorRow, Request, Response
 from ringback.connectors.transport import Answer, Call
 from ringback.rehearsal import recorded
+from ringback.rehearsal.likeness import nearest, text_like
 
 _ORIGIN = re.compile(r"^(\{\{\s*settings\.[A-Za-z0-9_-]+\s*\}\}|https?://[^/{]+)")
 _REFERENCE = re.compile(r"\{\{\s*([a-z_]+(?:\.[A-Za-z0-9_-]+)*)\s*\}\}")
+_RETRY_AFTER = "headers.retry-after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Asked:
     reference: str = ""
     callback_url: str = ""
     idempotency_key: str = ""
+    id: str = ""
+    """The sender's own id of the message, where the gateway takes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,14 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
     request = _with_names(action.request, settings)
     address = urlsplit(call.url)
     found: dict[str, Any] = {}
-    template, _, wanted_query = _ORIGIN.sub("", request.url, count=1).partition("?")
+    template, _, wanted_query = without_origin(request.url).partition("?")
     at_path = re.search(f"{_pattern(template)}$", address.path)
     if at_path is None:
         return None
     for name, value in at_path.groupdict().items():
         found[name.replace("__", ".")] = unquote(value)
     query = dict(parse_qsl(address.query, keep_blank_values=True))
-    if not _authorised(request.auth, settings, call):
+    if not authorised(request.auth, settings, call):
         return Wrong(401, "The credentials are not the ones of this connection.")
     _collect(dict(parse_qsl(wanted_query)), query, found)
     _collect(request.query, query, found)
@@ -87,7 +91,13 @@ def asked(action: Action, settings: Mapping[str, Any], call: Call) -> Asked | Wr
         reference=str(found.get("message.reference") or found.get("message.id") or ""),
         callback_url=str(found.get("callback_url", "")),
         idempotency_key=str(found.get("context.idempotency_key", "")),
+        id=str(found.get("message.id") or ""),
     )
+
+
+def without_origin(url: str) -> str:
+    """A manifest's address from its path on: a stand-in may be anywhere."""
+    return _ORIGIN.sub("", url, count=1)
 
 
 def _with_names(request: Request, settings: Mapping[str, Any]) -> Request:
@@ -156,8 +166,8 @@ def _pattern(template: str) -> str:
     return "".join([*parts, re.escape(template[at:])])
 
 
-def _authorised(auth: Mapping[str, Any], settings: Mapping[str, Any], call: Call) -> bool:
-    """Whether the credentials fit; where the settings hold none, any will do."""
+def authorised(auth: Mapping[str, Any], settings: Mapping[str, Any], call: Call) -> bool:
+    """Whether the credentials of a call are those that `auth` says; where the settings hold none, any will do."""
     filled = references.fill(dict(auth), {"settings": settings}) or {}
     headers = {key.lower(): value for key, value in call.headers.items()}
     given = headers.get("authorization", "")
@@ -230,7 +240,7 @@ def asked_after(action: Action, call: Call) -> str | None:
     if request is None or call.method.upper() != request.method.upper():
         return None
     address = urlsplit(call.url)
-    template, _, wanted_query = _ORIGIN.sub("", request.url, count=1).partition("?")
+    template, _, wanted_query = without_origin(request.url).partition("?")
     at_path = re.search(f"{_pattern(template)}$", address.path)
     if at_path is None:
         return None
@@ -241,13 +251,14 @@ def asked_after(action: Action, call: Call) -> str | None:
     _collect(dict(parse_qsl(wanted_query)), query, found)
     _collect(request.query, query, found)
     _read_body(request, call, found)
-    asked_id = found.get("message.gateway_id")
+    asked_id = found.get("message.gateway_id", found.get("message.id"))
     return None if asked_id is None else str(asked_id)
 
 
 def tell(action: Action, gateway_id: str, status: str) -> Answer:
     """The answer to a question after a message, made of the recorded one where there is one."""
     response = action.response or Response()
+    status = nearest(set(response.statuses.values()), status)
     example = recorded.told(action.connector, status)
     sources: dict[str, Any] = {"body": {}, "headers": {}}
     if example is not None:
@@ -266,19 +277,45 @@ def tell(action: Action, gateway_id: str, status: str) -> Answer:
     return answer(200, sources["body"], sources["headers"])
 
 
-def refuse(action: Action, code: str, status: int, reason: str) -> Answer:
-    """The answer by which the gateway refuses: by the manifest's row for the failure `code`, if it has one."""
+def refuse(
+    action: Action, code: str, status: int, reason: str, retry_after_s: int | None = None
+) -> Answer:
+    """The answer by which the gateway refuses for the failure `code`: a recorded one, else by the manifest's row.
+
+    Without either it is the bare HTTP `status` and the reason, as the gateway has no word of its own.
+    """
     response = action.response or Response()
-    row = next((one for one in response.errors if one.code == code), ErrorRow(code))
+    row = next((one for one in response.errors if one.code == code), None)
+    example = recorded.refused(action.connector, code)
     sources: dict[str, Any] = {"body": {}, "headers": {}}
-    if response.reason is not None:
-        put(response.reason.paths[0], sources, reason)
+    if example is not None:
+        sources = {
+            "body": copy.deepcopy(example.get("body")),
+            "headers": {k: v for k, v in dict(example.get("headers") or {}).items() if k.lower() != "retry-after"},
+        }  # fmt: skip
+        status = example.get("status", 200)
+    else:
+        if response.reason is not None:
+            put(response.reason.paths[0], sources, reason)
+        if row is not None:
+            _make_fit(row, sources)
+            status = min(row.http) if row.http else status
+    if retry_after_s is not None:
+        put(parse(_RETRY_AFTER), sources, str(retry_after_s))
+        if response.retry_after is not None:
+            put(present_path(response.retry_after, sources), sources, retry_after_s)
+    return answer(
+        status, sources["body"] or sources.get("text") or {"error": reason}, sources["headers"]
+    )
+
+
+def _make_fit(row: ErrorRow, sources: dict[str, Any]) -> None:
     for group in row.when.groups[:1]:
         for condition in group:
-            if condition.presence is not False:
-                put(condition.path, sources, condition.wanted[0] if condition.wanted else reason)
-    body = sources["body"] or sources.get("text") or {"error": reason}
-    return answer(min(row.http) if row.http else status, body, sources["headers"])
+            if condition.pattern is not None:
+                put(condition.path, sources, text_like(condition.pattern))
+            elif condition.presence is not False:
+                put(condition.path, sources, condition.wanted[0] if condition.wanted else "yes")
 
 
 def _make_hold(response: Response, sources: dict[str, Any]) -> None:

@@ -7,27 +7,31 @@ It knows a gateway only by its manifest and keeps no time: what is planned is de
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from ringback.clock import Clock
-from ringback.connectors import values
+from ringback.connectors import invoke, values
+from ringback.connectors.callbacks import Media, Part
 from ringback.connectors.fieldpaths import EVERY, as_list
 from ringback.connectors.incoming import IncomingRequest
 from ringback.connectors.manifest import Action, Manifest
 from ringback.connectors.transport import Answer, Call
 from ringback.problems import Failure
-from ringback.rehearsal import backwards, calling_back, recorded
+from ringback.rehearsal import accounting, backwards, calling_back, recorded
+from ringback.rehearsal.calling_back import Text
 from ringback.rehearsal.likeness import id_like
 from ringback.rehearsal.scripts import Script, script_for
-from ringback.sms.segments import segments
+from ringback.sms.segments import pieces, segments
 
 ROLE = "sms.send"
 STATUS = "sms.status"
 _KNOWN = 1000
 """How many messages it remembers, to tell what became of them."""
+_LATER_MS = 1000
+"""After the sender's own patience."""
 DELAY_MS = 400
 """Between one report and the next, where nothing else is said."""
 
@@ -71,11 +75,18 @@ class Planned:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a call: the `answer` (None: none ever comes), what is `planned`, and the message if it was `taken`."""
+    """What came of a call: the `answer`, what is `planned`, and the message if it was `taken`.
+
+    Without an answer none ever comes; with `reset` the connection is broken off instead. `late_ms` is how many
+    milliseconds the answer takes. `played` says, for people, what a script did with the send.
+    """
 
     answer: Answer | None
     planned: tuple[Planned, ...] = ()
     taken: Taken | None = None
+    reset: bool = False
+    late_ms: int = 0
+    played: str = ""
 
 
 class Rehearsal:
@@ -120,12 +131,14 @@ class Rehearsal:
         self._delay_ms = delay_ms
         self._random = Random(seed)
         self._lock = threading.Lock()
+        self._awaited = ""
         self._failed_once: set[tuple[str, str]] = set()
         reports = manifest.callbacks.report if manifest.callbacks else ()
         self._by_part = any(spec.parts for spec in reports)
         self._names_parts = self._by_part and _is_list(action)
         self._known: dict[str, tuple[Taken, tuple[tuple[int, str], ...]]] = {}
         self._id_example = _recorded_id(action)
+        self._by_own_id = invoke.asks_by_own_id(manifest) and not self._names_parts
 
     def answer(
         self, call: Call, instead: Callable[[], Answer | None] = lambda: None
@@ -137,7 +150,7 @@ class Rehearsal:
         """
         asked = backwards.asked(self.action, self.settings, call)
         if asked is None:
-            return self._told(call)
+            return self._told(call) or self._account(call)
         if isinstance(asked, backwards.Wrong):
             code = "unauthorized" if asked.status == 401 else "refused"
             return Outcome(backwards.refuse(self.action, code, asked.status, asked.reason))
@@ -145,14 +158,28 @@ class Rehearsal:
         if other is not None and not 200 <= other.status < 300:
             return Outcome(other)
         script = self.script(asked.to)
-        if script.behaviour == "hang":
-            return Outcome(None)
-        if script.behaviour == "reject":
-            reason = "This number cannot be texted."
-            return Outcome(backwards.refuse(self.action, "invalid_number", 400, reason))
-        if script.behaviour == "fail_first" and self._fails_now(asked):
-            return Outcome(backwards.answer(500, {"error": "The gateway has a fault."}))
+        outcome = self._play(script, asked, other)
+        if script.behaviour == "accept" or (outcome.taken and script.behaviour == "refuse_once"):
+            return outcome
+        return replace(outcome, played=f"send to {asked.to}: {script.says}")
+
+    def _play(self, script: Script, asked: backwards.Asked, other: Answer | None) -> Outcome:
+        """What the number's script has the gateway do."""
+        if script.behaviour in ("hang", "reset"):
+            return Outcome(None, reset=script.behaviour == "reset")
+        if script.behaviour == "refuse" or (
+            script.behaviour == "refuse_once" and self._fails_now(asked)
+        ):
+            refusal = backwards.refuse(
+                self.action, script.code, script.http, script.reason, script.retry_after_s
+            )
+            return Outcome(refusal)
         outcome = self._take(asked, script)
+        if script.behaviour == "lose_answer":
+            return replace(outcome, answer=None, reset=True)
+        if script.behaviour == "answer_late":
+            assert self.action.request is not None
+            return replace(outcome, late_ms=self.action.request.timeout_ms + _LATER_MS)
         return replace(outcome, answer=other) if other is not None and other.body else outcome
 
     def _told(self, call: Call) -> Outcome | None:
@@ -170,21 +197,85 @@ class Rehearsal:
         so_far = [status for delay_ms, status in due if delay_ms <= now]
         return Outcome(backwards.tell(action, named, so_far[-1] if so_far else "accepted"))
 
-    def text_in(self, sender: str, to: str, text: str) -> Planned:
-        """A phone texts in. Raises `Failure("invalid_input")` where the gateway has no incoming messages."""
-        if self.manifest.callbacks is None or not self.manifest.callbacks.inbound:
+    def _account(self, call: Call) -> Outcome | None:
+        """The answer to a question after the account, which tells whether the credentials are taken."""
+        action = self.manifest.implementing(invoke.ACCOUNT)
+        said = accounting.told(action, self.settings, call) if action is not None else None
+        return Outcome(said) if said is not None else None
+
+    def text_in(
+        self, sender: str, to: str, text: str, media: Sequence[Media] = ()
+    ) -> tuple[Planned, ...]:
+        """A phone texts in; the callbacks that follow, the last piece first where the gateway gives on pieces.
+
+        Raises `Failure("invalid_input")` where the gateway has no incoming messages, or none with files.
+        """
+        specs = self.manifest.callbacks.inbound if self.manifest.callbacks else ()
+        if not specs:
             raise Failure("invalid_input", f"{self.manifest.name} reports no incoming messages.")
+        if media and not any(spec.media for spec in specs):
+            raise Failure("invalid_input", f"{self.manifest.name} brings no files with a message.")
+        if self._awaited:
+            return ()
+        text = text.encode("utf-8", "replace").decode()
+        cut = pieces(text) if any(spec.parts for spec in specs) and not media else [text]
+        with self._lock:
+            reference = f"{self._random.randrange(16**4):04X}"
+            seeds = [self._random.random() for _ in cut]
+        said = [
+            Text(sender, to, piece, 0, tuple(media), Part(reference, number, len(cut)) if len(cut) > 1 else None)
+            for number, piece in enumerate(cut, start=1)
+        ]  # fmt: skip
+        planned = [
+            self._texted(one, seed) for one, seed in reversed([*zip(said, seeds, strict=True)])
+        ]
+        return tuple(one for one in planned for _ in range(self.script(sender).copies))
+
+    def shake_hands(self) -> Planned:
+        """Ask whether callbacks may go to `callback_url`; until they may, none is planned.
+
+        Raises `Failure("invalid_input")` where the gateway does not ask.
+        """
+        with self._lock:
+            asked = calling_back.handshake(
+                self.manifest, self.settings, self.callback_url, self._clock.now_ms(), self._random
+            )
+            if asked is None:
+                message = f"{self.manifest.name} does not ask before it calls back."
+                raise Failure("invalid_input", message)
+            request, self._awaited = asked
+        return Planned(0, self.connection, "handshake", lambda _now_ms: request)
+
+    def confirmed_by(self, call: Call) -> bool:
+        """Whether a call is the yes to `shake_hands`; from then on callbacks are planned."""
+        with self._lock:
+            if not self._awaited or (call.method, call.url) != ("GET", self._awaited):
+                return False
+            self._awaited = ""
+        return True
+
+    def shows_files_to(self, call: Call) -> bool:
+        """Whether a call for a file shows what the manifest says that files are fetched with."""
+        specs = self.manifest.callbacks.inbound if self.manifest.callbacks else ()
+        auth = next((spec.media.auth for spec in specs if spec.media and spec.media.auth), None)
+        return auth is None or backwards.authorised(auth, self.settings, call)
+
+    def _texted(self, text: Text, seed: float) -> Planned:
+        """The callback of one text or piece; the same each time that it is made, but for its time."""
 
         def make(now_ms: int) -> IncomingRequest:
-            said = calling_back.Text(sender, to, text, now_ms)
-            with self._lock:
-                made = calling_back.inbound(
-                    self.manifest, self.settings, self.callback_url, said, self._random
-                )
+            made = calling_back.inbound(
+                self.manifest,
+                self.settings,
+                self.callback_url,
+                replace(text, at_ms=now_ms),
+                Random(seed),
+            )
             assert made is not None
             return made
 
-        return Planned(0, self.connection, f"text from {sender}", make)
+        piece = f", piece {text.part.number} of {text.part.total}" if text.part else ""
+        return Planned(0, self.connection, f"text from {text.sender}{piece}", make)
 
     def _fails_now(self, asked: backwards.Asked) -> bool:
         key = (asked.to, asked.text)
@@ -200,6 +291,8 @@ class Rehearsal:
         with self._lock:
             named = parts if self._names_parts else 1
             ids = [id_like(self._id_example, self._random) for _ in range(named)]
+            if self._by_own_id and asked.id and asked.id not in self._known:
+                ids = [asked.id]
         url = asked.callback_url or self.callback_url
         taken = Taken(
             str(ids[0]),
@@ -210,9 +303,15 @@ class Rehearsal:
             self._clock.now_ms(),
         )
         planned = []
-        if self.manifest.callbacks is not None and self.manifest.callbacks.report:
+        if (
+            self.manifest.callbacks is not None
+            and self.manifest.callbacks.report
+            and not self._awaited
+        ):
             for one in script.reports:
                 status = calling_back.nearest_status(self.manifest, one.status)
+                if status != one.status and status in taken.reports:
+                    continue  # it has no word for what is new in this one
                 taken.reports.append(status)
                 # Where the parts share an id, what comes for each of them is that it was delivered.
                 times = parts if named > 1 or status == "delivered" else 1

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ringback.clock import Clock
+from ringback.connectors.callbacks import Media
 from ringback.connectors.incoming import IncomingRequest
 from ringback.connectors.transport import Answer, Call
 from ringback.problems import Failure
@@ -55,6 +56,8 @@ class InProcess:
 
     def send(self, call: Call) -> Answer:
         """The rehearsed answer. Raises `Failure` as the network would, and for an address without an answer."""
+        if any(one.confirmed_by(call) for one in self._rehearsals.values()):
+            return backwards.answer(200, "Confirmed.")
         for rehearsal in self._for(call):
             outcome = rehearsal.answer(call, self._scripted)
             if outcome is not None:
@@ -62,7 +65,7 @@ class InProcess:
                     self._plan(planned)
                 if outcome.taken is not None:
                     self.taken.append(outcome.taken)
-                if outcome.answer is None:
+                if outcome.answer is None or outcome.late_ms:
                     raise Failure("no_answer", f"{rehearsal.manifest.name} did not answer in time.")
                 return outcome.answer
         return self._other(call)
@@ -70,9 +73,16 @@ class InProcess:
     def close(self) -> None:
         """Nothing is open."""
 
-    def text_in(self, connection: str, sender: str, to: str, text: str) -> None:
+    def text_in(
+        self, connection: str, sender: str, to: str, text: str, media: Sequence[Media] = ()
+    ) -> None:
         """A phone texts one of the project's numbers, now. Raises `Failure` as `Rehearsal.text_in` does."""
-        self._plan(self._rehearsals[connection].text_in(sender, to, text))
+        for planned in self._rehearsals[connection].text_in(sender, to, text, media):
+            self._plan(planned)
+
+    def shake_hands(self, connection: str) -> None:
+        """A gateway asks whether it may call back, now. Raises `Failure` as `Rehearsal.shake_hands` does."""
+        self._plan(self._rehearsals[connection].shake_hands())
 
     def next_at(self) -> int | None:
         """When the next callback is due, in milliseconds since the epoch; None when none is planned."""

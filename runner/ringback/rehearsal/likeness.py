@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from random import Random
@@ -15,6 +16,20 @@ _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 # Fewer digits could repeat between two starts of a rehearsal that no seed ties together.
 _LEAST_DIGITS = 15
+
+
+# A gateway that has no word for a state uses the nearest it has, in this order.
+NEAREST: dict[str, tuple[str, ...]] = {
+    "accepted": ("queued", "sent"),
+    "queued": ("accepted", "sent"),
+    "sent": ("queued", "accepted"),
+    "delivered": ("sent",),
+    "undelivered": ("failed", "rejected", "expired"),
+    "failed": ("undelivered", "rejected", "expired"),
+    "expired": ("undelivered", "failed"),
+    "rejected": ("failed", "undelivered"),
+    "canceled": ("failed", "undelivered"),
+}
 
 
 def id_like(example: Any, random: Random) -> str | int:
@@ -30,6 +45,23 @@ def id_like(example: Any, random: Random) -> str | int:
         number = random.randrange(10 ** (digits - 1), 10**digits)
         return f"{prefix[0] if prefix else ''}{number}"
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
+def nearest(known: Collection[str], status: str) -> str:
+    """The status itself where it is known, else the nearest that is, else itself all the same."""
+    return next((one for one in (status, *NEAREST.get(status, ())) if one in known), status)
+
+
+def text_like(pattern: re.Pattern[str]) -> str:
+    """A text that a manifest's pattern finds: its first alternative, without what is there for patterns alone.
+
+    Raises ValueError where that is none; then record an answer of the gateway instead.
+    """
+    first = re.sub(r"^\(\?[a-z]+\)", "", pattern.pattern).partition("|")[0]
+    text = re.sub(r"\[(.)[^\]]*\]", r"\1", first).lstrip("^(?:").rstrip("$)").replace("\\", "")
+    if not pattern.search(text):
+        raise ValueError(f"No text is known that “{pattern.pattern}” finds.")
+    return text
 
 
 def phone_like(example: Any, phone: str) -> str | int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ringback.connectors.examples import cases
-from ringback.connectors.manifest import Manifest
+from ringback.connectors.manifest import Action, Manifest
 
 
 def accepted(manifest: Manifest) -> tuple[Mapping[str, Any], Any] | None:
@@ -25,6 +25,16 @@ def accepted(manifest: Manifest) -> tuple[Mapping[str, Any], Any] | None:
     return found[min(found)] if found else None
 
 
+def refused(manifest: Manifest, code: str) -> Mapping[str, Any] | None:
+    """An answer by which the gateway refused a message for the failure `code`, where one is recorded."""
+    for case in cases(manifest.folder):
+        answers, error = case.get("answers") or [], case.get("error")
+        said = isinstance(error, Mapping) and error.get("code") == code
+        if "send" in case and said and answers and "status" in answers[-1]:
+            return dict(answers[-1])
+    return None
+
+
 def told(manifest: Manifest, status: str) -> Mapping[str, Any] | None:
     """An answer by which the gateway said what became of a message: that it is `status`, where one is recorded."""
     found: Mapping[str, Any] | None = None
@@ -37,6 +47,16 @@ def told(manifest: Manifest, status: str) -> Mapping[str, Any] | None:
     return found
 
 
+def given(action: Action, code: str = "") -> Mapping[str, Any] | None:
+    """A recorded answer to an action: one from which its outputs were read, or one that failed by the `code`."""
+    for case in cases(action.connector.folder):
+        answers, error = case.get("answers") or [], case.get("error")
+        failed = error.get("code", "") if isinstance(error, Mapping) else ""
+        if case.get("action") == action.full and failed == code and answers:
+            return dict(answers[-1])
+    return None
+
+
 def callbacks(manifest: Manifest, kind: str) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Recorded callbacks of a kind (`report`, `inbound`), each with what it was read as."""
     found = []
@@ -47,3 +67,8 @@ def callbacks(manifest: Manifest, kind: str) -> list[tuple[Mapping[str, Any], Ma
             if isinstance(meaning, Mapping):
                 found.append((case["callback"], meaning))
     return found
+
+
+def requests(manifest: Manifest) -> list[Mapping[str, Any]]:
+    """Every recorded callback, whatever it says."""
+    return [case["callback"] for case in cases(manifest.folder) if "callback" in case]

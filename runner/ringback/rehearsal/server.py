@@ -1,35 +1,29 @@
-"""The rehearsal gateway as a server: takes sends at any gateway's own path, and calls back in real time.
-
-POST /rehearsal/text-in     {from, to, text, connection?}: somebody's phone texts in
-GET  /rehearsal/messages    what was sent, newest last (?to=, ?connection=, ?limit=)
-GET  /                      the same for people
-"""
+"""The rehearsal gateway as a server: takes sends at any gateway's own path, and calls back in real time."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, jsonify, redirect, render_template_string, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
-from werkzeug.wrappers import Response as AnyResponse
 
-from ringback.clock import Clock, SystemClock, from_ms
+from ringback.clock import Clock, SystemClock
 from ringback.connectors.transport import Answer, Call, Sender, Transport
 from ringback.problems import Failure
 from ringback.rehearsal.delivery import Delivery
-from ringback.rehearsal.gateway import Planned, Rehearsal, Taken
+from ringback.rehearsal.gateway import Outcome, Planned, Rehearsal, Taken
 from ringback.rehearsal.log import TextLog
-from ringback.rehearsal.scripts import SCRIPTS
+from ringback.rehearsal.media import Shelf
+from ringback.rehearsal.pages import BROKEN_OFF, make_app
+from ringback.rehearsal.scripts import ending_in, script_for
 
 KEPT = 10_000
 """Messages that are remembered for the page and the list."""
 HANG_S = 120.0
-MAX_BODY = 1_000_000
 
 
 class RehearsalServer:
@@ -54,14 +48,20 @@ class RehearsalServer:
         self.rehearsals = list(rehearsals)
         self.taken: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.count = 0
+        self.media = Shelf()
+        self.ending = ""
         self.events: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._clock = clock or SystemClock()
         self._log = TextLog(log) if log is not None else None
-        self._delivery = Delivery(transport or Transport(), self._clock, noted=self._note)
+        self._delivery = Delivery(
+            transport or Transport(),
+            self._clock,
+            noted=lambda one, said: self._note(one.connection, one.says, said),
+        )
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._http: BaseWSGIServer | None = None
-        self.app = _app(self)
+        self.app = make_app(self)
 
     def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen, and give the address that it answers at; port 0 takes a free one. Raises OSError."""
@@ -90,28 +90,70 @@ class RehearsalServer:
             outcome = rehearsal.answer(call)
             if outcome is None:
                 continue
-            if outcome.answer is None:
-                self._stopping.wait(HANG_S)
-                return Answer(504, {}, b"")
-            if outcome.answer.status == 401:
+            if outcome.answer is not None and outcome.answer.status == 401 and not self.ending:
                 refused = refused or outcome.answer
                 continue
             if outcome.taken is not None:
                 self._keep(outcome.taken)
+            if outcome.played:
+                code = outcome.answer.status if outcome.answer else None
+                said = "no answer" if code is None else f"answered {code}"
+                self._note(rehearsal.connection, outcome.played, said)
             for planned in outcome.planned:
                 self._delivery.plan(planned)
-            return outcome.answer
+            return self._when_due(outcome)
         return refused
 
-    def text_in(self, sender: str, to: str, text: str, connection: str = "") -> None:
-        """A phone texts in. Raises `Failure` where no gateway here has incoming messages."""
-        fitting = [one for one in self.rehearsals if connection in ("", one.connection)]
-        if not fitting:
+    def _when_due(self, outcome: Outcome) -> Answer:
+        if outcome.reset:
+            return BROKEN_OFF
+        if outcome.answer is None:
+            self._stopping.wait(HANG_S)
+            return Answer(504, {}, b"")
+        if outcome.late_ms:
+            self._stopping.wait(outcome.late_ms / 1000)
+        return outcome.answer
+
+    def always(self, ending: str) -> None:
+        """Every number behaves as one that ends so; empty: as its own ending says. Raises ValueError for none of them."""
+        script = ending_in(ending) if ending else None
+        for one in self.rehearsals:
+            one.script = script_for if script is None else lambda _number, script=script: script  # type: ignore[misc]
+        self.ending = ending
+
+    def text_in(
+        self,
+        sender: str,
+        to: str,
+        text: str,
+        connection: str = "",
+        files: Sequence[tuple[str, bytes, str]] = (),
+        origin: str = "",
+    ) -> None:
+        """A phone texts in, with files (name, content, content type) that are served here.
+
+        Their addresses begin as the connection's settings name this server, else with `origin`.
+
+        Raises `Failure` where no gateway here has incoming messages, or none with files.
+        """
+        fitting = next((one for one in self.rehearsals if connection in ("", one.connection)), None)
+        if fitting is None:
             names = ", ".join(one.connection for one in self.rehearsals)
             message = f"There is no connection {connection} here."
             raise Failure("not_found", message, f"There are: {names}.")
-        planned = fitting[0].text_in(sender, to, text)
-        self._delivery.plan(Planned(1, planned.connection, planned.says, planned.make))
+        origin = self._known_as(fitting) or origin
+        media = [self.media.add(origin, *one, shown_to=fitting.shows_files_to) for one in files]
+        for planned in fitting.text_in(sender, to, text, media):
+            self._delivery.plan(Planned(1, planned.connection, planned.says, planned.make))
+
+    def _known_as(self, rehearsal: Rehearsal) -> str:
+        """The origin by which a connection's own settings name this server, if one does."""
+        port = self._http.server_port if self._http is not None else None
+        for value in rehearsal.settings.values():
+            parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
+            if parts is not None and port is not None and parts.netloc.endswith(f":{port}"):
+                return f"{parts.scheme}://{parts.netloc}"
+        return ""
 
     def _keep(self, taken: Taken) -> None:
         entry = taken.as_json()
@@ -121,11 +163,11 @@ class RehearsalServer:
             self.taken.append(entry)
             self.count += 1
 
-    def _note(self, planned: Planned, said: str) -> None:
+    def _note(self, connection: str, says: str, said: str) -> None:
         entry = {
             "at": self._clock.now_ms(),
-            "connection": planned.connection,
-            "callback": planned.says,
+            "connection": connection,
+            "callback": says,
             "said": said,
         }
         with self._lock:
@@ -144,75 +186,3 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002
         return
-
-
-def _app(server: RehearsalServer) -> Flask:
-    app = Flask("ringback.rehearsal", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-
-    @app.get("/")
-    def page() -> str:
-        taken, events, count = server.recent()
-        return render_template_string(
-            _page(),
-            taken=taken[:-101:-1],
-            events=events[:-101:-1],
-            count=count,
-            scripts=SCRIPTS,
-            rehearsals=server.rehearsals,
-            when=lambda at: from_ms(at).strftime("%H:%M:%S.%f")[:-3],
-        )
-
-    @app.get("/rehearsal/messages")
-    def messages() -> Response:
-        taken, events, count = server.recent()
-        for name in ("to", "connection"):
-            if name in request.args:
-                taken = [one for one in taken if one[name] == request.args[name]]
-        limit = request.args.get("limit", default=len(taken), type=int)
-        shown = taken[-limit:] if limit > 0 else []
-        return jsonify({"messages": shown, "callbacks": events[-1000:], "count": count})
-
-    @app.post("/rehearsal/text-in")
-    def text_in() -> AnyResponse | tuple[Response, int]:
-        given = request.get_json(silent=True) if request.is_json else request.form.to_dict()
-        given = given if isinstance(given, dict) else {}
-        missing = [name for name in ("from", "to", "text") if not given.get(name)]
-        if missing:
-            message = f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing."
-            return _refused(Failure("invalid_input", message, "Give from, to and text.")), 400
-        try:
-            server.text_in(
-                str(given["from"]),
-                str(given["to"]),
-                str(given["text"]),
-                str(given.get("connection") or ""),
-            )
-        except Failure as failure:
-            return _refused(failure), 404 if failure.code == "not_found" else 400
-        if not request.is_json:
-            return redirect("/", 303)
-        return jsonify({"texted": True}), 202
-
-    @app.route("/<path:_path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def gateway(_path: str) -> Response | tuple[Response, int]:
-        answer = server.take(_call(request))
-        if answer is None:
-            message = f"No gateway that is rehearsed here has {request.method} {request.path}."
-            advice = "Compare the connection's address with its connector."
-            return _refused(Failure("not_found", message, advice)), 404
-        return Response(answer.body, answer.status, dict(answer.headers))
-
-    return app
-
-
-def _call(given: Request) -> Call:
-    return Call(given.method, given.url, dict(given.headers), given.get_data())
-
-
-def _refused(failure: Failure) -> Response:
-    return jsonify({"error": failure.as_json()})
-
-
-def _page() -> str:
-    return files("ringback.rehearsal").joinpath("page.html").read_text("utf-8")
