@@ -60,6 +60,8 @@ def reports(draw: st.DrawFn, *, told: bool = False) -> tuple[list[Heard], list[H
         detail=st.none() | st.sampled_from(["a", "b"]),
         refunded=st.booleans(),
         segments=st.none() | st.integers(1, 4),
+        cost=st.none() | st.sampled_from(["0.01", "0.020", "much"]),
+        currency=st.none() | st.sampled_from(["EUR", "USD"]),
     )
     silence = st.just(Heard("unknown", at=5, silence=True))
     heard = draw(st.lists(report | silence, max_size=9))
@@ -76,7 +78,8 @@ def test_the_end_does_not_depend_on_the_order(
 
     def outcome(several: list[Heard]) -> tuple[Any, ...]:
         made = after([*first, *several], segments=parts)
-        return made.status, made.terminal, made.error_code, made.detail, made.refunded
+        told = made.cost, made.currency, made.cost_source
+        return made.status, made.terminal, made.error_code, made.detail, made.refunded, *told
 
     assert outcome(heard) == outcome(list(shuffled)) == outcome(list(dict.fromkeys(heard)))
 
@@ -202,3 +205,34 @@ def test_a_message_of_an_older_journal_goes_on_from_where_it_was() -> None:
     old = message(status="unknown", timeline=entries)
     assert fold(old, Heard("sent"), 10).status == "unknown"
     assert fold(old, Heard("delivered"), 10).status == "delivered"
+
+
+PRICED = [
+    ([Heard("accepted", cost="0.03", currency="EUR")], ("0.03", "EUR")),
+    ([Heard("sent", cost="0.03"), Heard("delivered", 5, cost="0.04", currency="EUR")], ("0.04", "EUR")),
+    ([Heard("delivered", cost="0.04", sequence=2), Heard("sent", cost="0.03", sequence=1)], ("0.04", None)),
+    ([Heard("accepted", cost="0.06", ids=2), Heard("sent", gateway_id="a", cost="0.03"), Heard("sent", gateway_id="b", cost="0.04")], ("0.07", None)),
+    ([Heard("sent", gateway_id="a", cost="0.03"), Heard("delivered", gateway_id="a", cost="0.03")], ("0.03", None)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("several", "told"), PRICED)
+def test_what_the_gateway_says_it_costs(several: list[Heard], told: tuple[str, str | None]) -> None:
+    for order in itertools.permutations(several):
+        made = after(list(order), cost="0.05", currency="GBP", cost_source="prices")
+        assert (made.cost, made.currency, made.cost_source) == (*told, "gateway")
+
+
+def test_an_estimate_stays_until_the_gateway_says_otherwise() -> None:
+    made = after([Heard("sent"), Heard("delivered", cost="n/a")], cost="0.05", cost_source="prices")
+    assert (made.cost, made.cost_source) == ("0.05", "prices")
+
+
+@pytest.mark.parametrize(("told", "status"), [(None, "delivered"), (2, "delivered"), (3, "sent")])
+def test_a_part_that_the_answer_refused_keeps_the_message_from_being_delivered(
+    told: int | None, status: str
+) -> None:
+    answer = Heard("accepted", ids=2, segments=told)
+    parts = [Heard("delivered", gateway_id=f"g{one}", part=f"g{one}:1") for one in (1, 2)]
+    for several in itertools.permutations(parts):
+        assert after([answer, *several]).status == status

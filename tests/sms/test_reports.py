@@ -133,6 +133,25 @@ def test_parts_known_by_our_reference_alone(journal: Journal) -> None:
     assert journal.write(write) == ["sent", "delivered"]
 
 
+@pytest.mark.parametrize(("told", "status"), [(2, "delivered"), (3, "sent")])
+def test_a_part_that_the_answer_refused_is_waited_for(
+    journal: Journal, told: int, status: str
+) -> None:
+    """A gateway may refuse one part of a text and take the others, whose ids are all that there is."""
+
+    def write(conn: Connection) -> str:
+        message = Message(new_id("msg"), "out", "desk", "Hi", "sending", 1, 1, number_to=NUMBER)
+        messages.add_message(conn, message)
+        reports.took(conn, message.id, Heard("accepted"), 2, gateway_ids=["g1", "g2"], segments=told)  # fmt: skip
+        for one in ("g1", "g2"):
+            reports.apply_report(conn, "desk", heard(one, "delivered", per_part=True), new_id("evt"), "GB", 3)  # fmt: skip
+        known = messages.get_message(conn, message.id)
+        assert known is not None
+        return known.status
+
+    assert journal.write(write) == status
+
+
 def test_what_changes_nothing_is_no_change(journal: Journal) -> None:
     def write(conn: Connection) -> list[list[str]]:
         message = Message(new_id("msg"), "out", "desk", "Hi", "sending", 1, 1, number_to=NUMBER)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.sms.segments import BASIC, EXTENDED, Segments, plain_quotes, segments
+from ringback.sms.segments import BASIC, EXTENDED, Segments, pieces, plain_quotes, segments
 
 _FILES = [Path(__file__).parent / "segment_vectors.json"]
 if os.environ.get("RINGBACK_SEGMENT_VECTORS"):
@@ -84,3 +84,18 @@ def test_what_a_curly_quote_costs() -> None:
     text = "We’ve got your form – thank you…" + " See you on Monday." * 5
     assert segments(text).count == 2
     assert segments(plain_quotes(text)) == Segments("GSM-7", len(text) + 2, 1, ())
+
+
+@given(st.text(st.sampled_from(BASIC + EXTENDED), max_size=700) | st.text(max_size=400))
+def test_a_text_is_cut_into_its_segments(text: str) -> None:
+    cut = pieces(text)
+    assert "".join(cut) == text
+    assert len(cut) == segments(text).count
+    encoding = segments(text).encoding
+    assert len(cut) == 1 or all(0 < _units(one, encoding) <= {"GSM-7": 153, "UCS-2": 67}[encoding] for one in cut)  # fmt: skip
+
+
+def _units(piece: str, encoding: str) -> int:
+    if encoding == "UCS-2":
+        return len(piece.encode("utf-16-be", "surrogatepass")) // 2
+    return sum(2 if one in EXTENDED else 1 for one in piece)

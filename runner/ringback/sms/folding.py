@@ -28,6 +28,7 @@ An end that contradicts one heard earlier of the same part is marked with it (`c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ringback.journal.messages import Message
@@ -61,6 +62,8 @@ class Heard(NamedTuple):
     segments: int | None = None
     ids: int | None = None
     silence: bool = False
+    cost: str | None = None
+    currency: str | None = None
 
 
 _KEPT = tuple(name for name in Heard._fields if name not in ("status", "at"))
@@ -96,6 +99,9 @@ def fold(message: Message, heard: Heard, now: int) -> Message:
     message = message._replace(
         refunded=message.refunded or heard.refunded, timeline=timeline, updated_at=now
     )
+    told = price(timeline)
+    if told is not None:
+        message = message._replace(cost=told[0], currency=told[1], cost_source="gateway")
     come_to = standing(timeline, message.segments)
     if RANK.get(come_to.status, -1) < RANK.get(message.status, -1):
         return message
@@ -106,6 +112,43 @@ def fold(message: Message, heard: Heard, now: int) -> Message:
         error_code=come_to.error_code,
         detail=come_to.detail,
     )
+
+
+def price(timeline: Sequence[Entry]) -> tuple[str, str | None] | None:
+    """What the gateway said the message costs, whatever the order in which it did: the sum of its ids, each as told last."""
+    told = [entry for entry in timeline if entry.get("cost") and _amount(entry) is not None]
+    by_id: dict[str, list[Entry]] = {}
+    for entry in told:
+        by_id.setdefault(str(entry.get("gateway_id") or ""), []).append(entry)
+    if len(by_id) > 1:  # the answer to the send spoke of the whole
+        by_id.pop("", None)
+    last = [max(entries, key=_priced) for entries in by_id.values()]
+    if not last:
+        return None
+    currency = min((str(one["currency"]) for one in last if "currency" in one), default=None)
+    alike = [one for one in last if one.get("currency") in (None, currency)]
+    total = sum((_amount(entry) or Decimal() for entry in alike), Decimal())
+    return format(total, "f"), currency
+
+
+def _priced(entry: Entry) -> tuple[Any, ...]:
+    sequence = entry.get("sequence")
+    at = entry["at"] if entry.get("told") else -1
+    return (
+        -1 if sequence is None else sequence,
+        at,
+        _amount(entry),
+        entry.get("currency") or "",
+        entry["cost"],
+    )
+
+
+def _amount(entry: Entry) -> Decimal | None:
+    try:
+        amount = Decimal(str(entry["cost"]))
+    except ArithmeticError:
+        return None
+    return amount if amount.is_finite() else None
 
 
 def standing(timeline: Sequence[Entry], segments: int | None = None) -> Standing:
@@ -131,9 +174,10 @@ def standing(timeline: Sequence[Entry], segments: int | None = None) -> Standing
 def parts_of(timeline: Iterable[Entry], segments: int | None = None) -> int:
     """How many parts are reported by themselves, where they are."""
     entries = list(timeline)
-    named = max((entry.get("ids") or 1 for entry in entries), default=1)
-    if named > 1:
-        return int(named)
+    # Where the answer to a send gave an id to each part, it counts; parts that it refused have no id and are not delivered.
+    answers = [entry for entry in entries if (entry.get("ids") or 1) > 1]
+    if answers:
+        return max(max(int(one["ids"]), int(one.get("segments") or 0)) for one in answers)
     counted = [segments, *(entry.get("segments") for entry in entries)]
     return min((int(count) for count in counted if count and count > 0), default=1)
 

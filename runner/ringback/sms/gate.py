@@ -44,7 +44,10 @@ class Verdict(NamedTuple):
 
 @dataclass(slots=True)
 class Sending:
-    """A message on its way through the gate. `answers` marks the answer to STOP, START or HELP."""
+    """A message on its way through the gate. `answers` marks the answer to STOP, START or HELP.
+
+    `repeats`: its step may say the same words to the same number again.
+    """
 
     number: str
     text: str
@@ -52,6 +55,7 @@ class Sending:
     rules: MessageRules = field(default_factory=MessageRules)
     now: int = 0
     answers: bool = False
+    repeats: bool = False
 
 
 class OverCap(Failure):
@@ -150,6 +154,8 @@ def _repeat(sending: Sending, conn: Connection) -> Verdict:
     window = sending.rules.repeat_window_ms
     if not window or sending.answers:
         return Verdict("repeat", True, "not asked")
+    if sending.repeats:
+        return Verdict("repeat", True, "allowed by the step")
     for one in messages.newest_to(conn, sending.number):
         if (
             one.created_at >= sending.now - window

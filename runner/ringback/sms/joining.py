@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from sqlalchemy import Connection
 
 from ringback.connectors.callbacks import Inbound, Media
-from ringback.journal import pieces
+from ringback.journal import locks, pieces
 from ringback.journal.pieces import Piece
 
 PATIENCE_MS = 5 * 60_000
@@ -20,6 +20,7 @@ def whole(conn: Connection, connection: str, inbound: Inbound, now: int) -> Inbo
     if inbound.part is None:
         return inbound
     piece = _piece(connection, inbound, now)
+    locks.hold(conn, _lock(piece))
     pieces.add_piece(conn, piece)
     there = pieces.of_text(conn, piece)
     if len(there) < piece.total:
@@ -31,7 +32,9 @@ def whole(conn: Connection, connection: str, inbound: Inbound, now: int) -> Inbo
 def overdue(conn: Connection, before: int) -> list[tuple[str, Inbound]]:
     """The texts whose newest piece came before a moment, each with its connection; they wait no longer."""
     found = []
-    for piece in pieces.older(conn, before):
+    older = pieces.older(conn, before)
+    locks.hold(conn, *map(_lock, older))
+    for piece in older:
         there = pieces.of_text(conn, piece)
         if there and max(one.received_at for one in there) < before:
             pieces.drop_text(conn, piece)
@@ -47,6 +50,10 @@ def overdue(conn: Connection, before: int) -> list[tuple[str, Inbound]]:
             )
             found.append((piece.connection, _joined(first, there)))
     return found
+
+
+def _lock(piece: Piece) -> locks.Lock:
+    return locks.pieces(piece.connection, piece.number_from, piece.reference, piece.total)
 
 
 def _piece(connection: str, inbound: Inbound, now: int) -> Piece:

@@ -36,6 +36,12 @@ def heard(text: str, keywords: Any, match: str = "starts") -> str | None:
     return None
 
 
+def said_to(listens: Mapping[str, Any], text: str) -> str | None:
+    """As `heard`, by the `keywords` and `match` of who listens; None where it has no keywords."""
+    asked = listens.get("keywords")
+    return heard(text, asked, str(listens.get("match") or "starts")) if asked else None
+
+
 def sets(keywords: Any) -> list[tuple[str, list[str]]]:
     """Keywords as pairs of a name and its words; a word in a list is its own name."""
     if keywords is None:

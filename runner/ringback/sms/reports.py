@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from ringback.clock import from_ms
 from ringback.connectors.callbacks import Report
 from ringback.ids import new_id
-from ringback.journal import messages, reports, runs, steps, waits
+from ringback.journal import locks, messages, reports, runs, steps, waits
 from ringback.journal.messages import Message
 from ringback.sms.folding import Heard, fold
 from ringback.sms.gate import e164
@@ -64,6 +64,7 @@ def as_output(message: Message) -> dict[str, Any]:
         "encoding": message.encoding,
         "sent_at": _said(message.status_at),
         "cost": message.cost,
+        "currency": message.currency,
     }
 
 
@@ -88,7 +89,7 @@ def apply_report(
 ) -> Applied:
     """Keep a report and fold it into its message, if that is known yet; an early one is matched by `took`."""
     number = _normal(report.number, country)
-    message = _find(conn, connection, report, number, now)
+    message = _found(conn, connection, report, number, now)
     kept = reports.Report(
         id=new_id("rep"),
         event_id=event_id,
@@ -109,6 +110,7 @@ def apply_report(
         segments=report.segments,
         sequence=report.sequence,
         part=report.key if report.per_part else None,
+        currency=report.currency,
     )
     reports.add_report(conn, kept)
     if message is None:
@@ -124,6 +126,11 @@ def apply_report(
     return Applied(kept, message, changes, woken)
 
 
+def locks_of(message_id: str, connection: str, gateway_ids: Sequence[str]) -> list[locks.Lock]:
+    """The locks under which `took` works."""
+    return [*(locks.gateway(connection, one) for one in gateway_ids), locks.message(message_id)]
+
+
 def took(
     conn: Connection,
     message_id: str,
@@ -131,7 +138,6 @@ def took(
     now: int,
     *,
     gateway_ids: Sequence[str],
-    cost: str | None = None,
     segments: int | None = None,
 ) -> list[Change]:
     """The gateway has answered a send: keep its ids and fold in what it reported before it answered.
@@ -140,13 +146,16 @@ def took(
     """
     ids = list(dict.fromkeys(gateway_ids))
     message = _known(conn, message_id)
+    if locks.hold(conn, *locks_of(message_id, message.connection, ids)):
+        message = _known(conn, message_id)
     message = message._replace(
         gateway_id=ids[0] if ids else message.gateway_id,
-        cost=cost if cost is not None else message.cost,
         segments=segments or message.segments,
     )
     several = len(ids) > 1
-    message = fold(message, heard._replace(ids=len(ids) if several else None), now)
+    if several:
+        heard = heard._replace(ids=len(ids), segments=segments)
+    message = fold(message, heard, now)
     changes: list[Change] = []
     named = [(one, number if several else None) for number, one in enumerate(ids, 1)]
     message = _adopt(conn, message, named, changes, now)
@@ -162,6 +171,7 @@ def _adopt(
     now: int,
 ) -> Message:
     """Fold in the reports that came before we knew by which ids the gateway knows this message."""
+    locks.hold(conn, *(locks.gateway(message.connection, one) for one, _ in ids))
     for gateway_id, part in ids:
         messages.add_id(conn, message.connection, gateway_id, message.id, part)
         for early in reports.orphans(conn, message.connection, gateway_id):
@@ -191,6 +201,9 @@ def in_doubt(conn: Connection, message_id: str, now: int) -> tuple[Message, list
 
     A report by number alone shows it only where no other message to that number is without an answer.
     """
+    number = _known(conn, message_id).number_to or ""
+    connection = _known(conn, message_id).connection
+    locks.hold(conn, locks.unmatched(connection, number), locks.message(message_id))
     message = _known(conn, message_id)
     if message.gateway_id is not None:
         return message, []
@@ -214,6 +227,7 @@ def silence(conn: Connection, message_id: str, now: int) -> tuple[Message, bool]
 
     Returns it, and whether that changed it.
     """
+    locks.hold(conn, locks.message(message_id))
     message = _known(conn, message_id)
     if message.terminal or message.status == "unknown":
         return message, False
@@ -243,6 +257,8 @@ def _heard(report: reports.Report) -> Heard:
         report.part,
         report.gateway_id,
         report.segments,
+        cost=report.cost,
+        currency=report.currency,
     )
 
 
@@ -253,6 +269,20 @@ def _normal(number: str | None, country: str) -> str | None:
     if not number.startswith(("+", "0")):
         return e164(f"+{number}", country) or e164(number, country) or number
     return e164(number, country) or number
+
+
+def _found(
+    conn: Connection, connection: str, report: Report, number: str | None, now: int
+) -> Message | None:
+    """The message that a report is about, held: looked for once more where it may have changed meanwhile."""
+    held = [locks.gateway(connection, report.gateway_id)] if report.gateway_id is not None else []
+    if number is not None:
+        held.append(locks.unmatched(connection, number))
+    locks.hold(conn, *held)
+    found = _find(conn, connection, report, number, now)
+    while found is not None and locks.hold(conn, locks.message(found.id)):
+        found = _find(conn, connection, report, number, now)
+    return found
 
 
 def _find(

@@ -61,6 +61,22 @@ def segments(text: str) -> Segments:
     return Segments(encoding, units, count, offenders)
 
 
+def pieces(text: str) -> list[str]:
+    """The text as it is cut into its segments: as many as `segments` counts, and together the text again."""
+    if segments(text).count == 1:
+        return [text]
+    encoding: Encoding = "UCS-2" if _FOREIGN.search(text) else "GSM-7"
+    doubles = {found.start() for found in _DOUBLE[encoding].finditer(text)}
+    made, used = [""], 0
+    for index, character in enumerate(text):
+        size = 2 if index in doubles else 1
+        if used + size > _SIZES[encoding][1]:
+            made, used = [*made, ""], 0
+        made[-1] += character
+        used += size
+    return made
+
+
 def plain_quotes(text: str) -> str:
     """The text with typographic quotes, dashes and spaces made plain: what `| plain` does in a template.
 

@@ -77,6 +77,10 @@ def judged(message: Message, gate: Gate, cost: Cost | None = None) -> Message:
     head: dict[str, Any] = {"at": now, "heard_at": now, "status": "sending", "gate": verdicts}
     if cost is not None:
         head["size"] = {**cost.as_json(), "says": str(cost)}
+        if cost.price is not None:
+            message = message._replace(
+                cost=format(cost.price, "f"), currency=cost.currency or None, cost_source="prices"
+            )
     return message._replace(timeline=(head, *message.timeline[1:]))
 
 
