@@ -1,0 +1,77 @@
+"""The figures of one process, counted as things happen."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+from prometheus_client.process_collector import ProcessCollector
+
+from ringback import __version__
+from ringback.observe.figures import FIGURES, PREFIX
+
+# start_time_seconds says the same once for all of them
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """See `figures.FIGURES` for what there is; those of the whole project are read from the journal instead."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.complete = False
+        """Whether those of the whole project stand in the registry too."""
+        ProcessCollector(registry=self.registry)
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._gauges: dict[str, Gauge] = {}
+        for name, figure in FIGURES.items():
+            if figure.of != "process":
+                continue
+            full, says, labels = PREFIX + name, figure.says, figure.labels
+            if figure.kind == "counter":
+                self._counters[name] = Counter(full, says, labels, registry=self.registry)
+            elif figure.kind == "gauge":
+                self._gauges[name] = Gauge(full, says, labels, registry=self.registry)
+            else:
+                self._histograms[name] = Histogram(
+                    full, says, labels, buckets=figure.buckets, registry=self.registry
+                )
+        self.set("start_time_seconds", time.time())
+
+    def count(self, name: str, *labels: str, by: float = 1) -> None:
+        """Add to a counter; `labels` are the values, in the order of the table."""
+        counter = self._counters[name]
+        (counter.labels(*labels) if labels else counter).inc(by)
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """One value of a histogram."""
+        histogram = self._histograms[name]
+        (histogram.labels(*labels) if labels else histogram).observe(value)
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """What a gauge stands at."""
+        gauge = self._gauges[name]
+        (gauge.labels(*labels) if labels else gauge).set(value)
+
+    def ask(self, name: str, value: Callable[[], float], *labels: str) -> None:
+        """Let a gauge be asked when it is read."""
+        gauge = self._gauges[name]
+        (gauge.labels(*labels) if labels else gauge).set_function(value)
+
+    def committed(self, writes: int, seconds: float) -> None:
+        """The journal has committed so many writes at once."""
+        self.observe("journal_commit_seconds", seconds)
+        self.observe("journal_batch_writes", writes)
+
+    def built(self, journal: str) -> None:
+        """Say what runs, on which kind of journal."""
+        self.set("build_info", 1, __version__, platform.python_version(), journal)
