@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine.bench import NUMBER, PROJECT, Gateway, catalogue, workflow, workflows
 
+from ringback.chores import sweep
 from ringback.clock import SystemClock
 from ringback.engine import accept
 from ringback.engine.runtime import Runtime, open_runtime
+from ringback.engine.senders import MANY
 from ringback.journal import runs
 from ringback.settings import load_settings
-from ringback.worker import LocalExecutor, sweep
+from ringback.worker import LocalExecutor
 
 SEND = {"uses": "sms.send", "with": {"to": NUMBER, "text": "{{ trigger.body.n }}"}}
 SOURCES = {
@@ -104,6 +107,23 @@ def test_a_report_wakes_a_run(served: Served) -> None:
     until(lambda: served.state(run_id) == "waiting")
     accept.accept_report(served.runtime, "front-desk", heard("gw-1", "delivered"), {})
     assert served.ends(run_id)
+
+
+def test_runs_give_way_to_a_burst_of_senders(served: Served) -> None:
+    with ExitStack() as burst:
+        for _ in range(MANY):
+            burst.enter_context(served.runtime.senders.one())
+        run = served.begin("plain", 1)
+        assert not accept.wait_finished(served.runtime, run, 100)
+    assert accept.wait_finished(served.runtime, run, SOON_MS)
+
+
+def test_a_burst_without_end_delays_a_run_and_no_more(served: Served) -> None:
+    with ExitStack() as burst:
+        for _ in range(MANY):
+            burst.enter_context(served.runtime.senders.one())
+        run = served.begin("plain", 1)
+        assert accept.wait_finished(served.runtime, run, SOON_MS)
 
 
 def test_without_room_a_run_waits_in_the_journal(

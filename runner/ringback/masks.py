@@ -52,3 +52,25 @@ class Masks:
         if isinstance(value, list | tuple):
             return [self.value(inner) for inner in value]
         return value
+
+
+_NUMBER = re.compile(
+    r"(?<![\w:.+-])(?:\+\d|0\d)(?:[ ()./-]{0,2}\d){5,14}(?!\w)|(?<![\w:.+-])\d{9,15}(?![\w.])"
+)
+"""A phone number within a text: international with its plus, national with its zero, or nine and more digits."""
+
+
+def shorten_number(number: str) -> str:
+    """A phone number of which only who knows it is reminded: `+44•••077`."""
+    return f"{number[:3]}{HIDDEN}{number[-3:]}" if len(number) > 6 else HIDDEN
+
+
+def shorten_numbers(value: Any) -> Any:
+    """A JSON-able value with each phone number in its texts shortened."""
+    if isinstance(value, str):
+        return _NUMBER.sub(lambda found: shorten_number(found[0]), value)
+    if isinstance(value, dict):
+        return {shorten_numbers(str(key)): shorten_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [shorten_numbers(inner) for inner in value]
+    return value

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,7 +28,7 @@ from ringback import words
 from ringback.clock import from_ms, to_ms
 from ringback.engine.accept import accept
 from ringback.engine.runtime import Runtime
-from ringback.journal import schedules
+from ringback.journal import locks, schedules
 from ringback.journal.schedules import Schedule
 from ringback.workflow.model import TriggerUse, Workflow, WorkflowSet
 
@@ -178,6 +179,15 @@ class _Entry:
     with_: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class _Standing:
+    """The plans and standing of the schedules there are, and which of them the journal does not say yet."""
+
+    plans: dict[str, Plan]
+    kept: dict[str, Schedule]
+    changed: list[Schedule]
+
+
 class Schedules:
     """The scheduled triggers of a runtime. Not for several threads."""
 
@@ -212,9 +222,24 @@ class Schedules:
             for workflow, use in found.triggers("schedule")
             for entry in [_entry(workflow, use)]
         }
-        with runtime.journal.read() as conn:
-            known = schedules.all_schedules(conn)
-        now = runtime.clock.now_ms()
+        known = runtime.journal.look(schedules.all_schedules)
+        standing = self._compared(entries, known)
+        if standing.changed or set(known) - set(standing.kept):
+            standing = runtime.journal.write(partial(self._kept, entries))
+        self._seen, self._entries = found, entries
+        self._plans, self._known = standing.plans, standing.kept
+
+    def _kept(self, entries: Mapping[str, _Entry], conn: Connection) -> _Standing:
+        """Write down what is new. Of several that start at once, the first says since when a schedule is known."""
+        locks.hold(conn, locks.SCHEDULES)
+        standing = self._compared(entries, schedules.all_schedules(conn))
+        for one in standing.changed:
+            schedules.put_schedule(conn, one)
+        schedules.keep_schedules(conn, list(standing.kept))
+        return standing
+
+    def _compared(self, entries: Mapping[str, _Entry], known: Mapping[str, Schedule]) -> _Standing:
+        runtime, now = self._runtime, self._runtime.clock.now_ms()
         plans, kept, changed = {}, {}, []
         for entry in entries.values():
             before = known.get(entry.id)
@@ -233,15 +258,7 @@ class Schedules:
                 entry.id, next_after(how, now - 1), None, f"{entry.spec}@{since}"
             )
             changed.append(kept[entry.id])
-        if changed or set(known) - set(kept):
-
-            def write(conn: Connection) -> None:
-                for one in changed:
-                    schedules.put_schedule(conn, one)
-                schedules.keep_schedules(conn, list(kept))
-
-            runtime.journal.write(write)
-        self._seen, self._entries, self._plans, self._known = found, entries, plans, kept
+        return _Standing(plans, kept, changed)
 
     def _fire(self, schedule: Schedule, planned: int, now: int) -> None:
         """Fire a schedule for what has become due, by its word on what was missed."""

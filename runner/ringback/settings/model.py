@@ -21,11 +21,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What the operator pays for each `per`: a `segment` or a `message`."""
+    """What the operator pays for each `per`: a `segment` or a `message`.
+
+    `countries` are the amounts of countries (`FR`) and prefixes (`+4479`) that cost otherwise.
+    """
 
     per: str
     amount: Decimal
     currency: str
+    countries: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,57 @@ class MessageRules:
 
 
 @dataclass(frozen=True, slots=True)
+class LogRules:
+    """How the log is written: `form` text or json, from `level` up, phone numbers whole or shortened."""
+
+    form: str = "text"
+    level: str = "INFO"
+    numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Where runs are advanced: `local`, by threads of the process that serves, or `celery`, by workers anywhere.
+
+    `broker` is the address of Redis or RabbitMQ and may hold a password; `queue` is the queue's name there.
+    """
+
+    where: str = "local"
+    broker: str = field(default="", repr=False)
+    queue: str = "ringback"
+
+
+@dataclass(frozen=True, slots=True)
+class FilesAt:
+    """Storage that several machines share without a folder: a URL for fsspec, and its options, which may be secret."""
+
+    url: str
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowSettings:
     """What ringback.yaml says of one workflow; `enabled` None leaves it to the workflow's own word."""
 
     inputs: Mapping[str, Any]
     enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """Who is believed, for how long, and what is kept of it. Times are milliseconds.
+
+    `trusted_proxies` are networks whose word on a caller's address counts; `secret_keys` open the secrets that
+    the journal keeps, the first of them locks new ones; `kept_secrets` are the names of those that
+    ringback.yaml refers to.
+    """
+
+    trusted_proxies: tuple[str, ...] = ()
+    session_idle_ms: int = 30 * 60_000
+    session_longest_ms: int = 12 * 3_600_000
+    audit_keep_ms: int = 730 * 86_400_000
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    kept_secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +151,13 @@ class Settings:
     allow_private: tuple[str, ...]
     secrets: frozenset[str] = field(repr=False)
     messages: MessageRules = MessageRules()
+    log: LogRules = LogRules()
+    work: Work = Work()
+    files_at: FilesAt | None = None
+    locks: Locks = Locks()
+    journal_url: str = field(default="", repr=False)
+
+    @property
+    def journal(self) -> Path | str:
+        """Where the journal is kept: the address of a database, which holds its password, else a file."""
+        return self.journal_url or self.journal_path

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -14,19 +16,22 @@ from dotenv import dotenv_values
 from ringback import words, yamltext
 from ringback.paths import PROJECT_FILE
 from ringback.problems import Mistakes, Problem
+from ringback.settings import locks, machines
 from ringback.settings.model import (
     ANSWERS,
     Connection,
     Limits,
+    LogRules,
     MessageRules,
     Prices,
     QuietHours,
     Settings,
     WorkflowSettings,
 )
+from ringback.settings.reader import Path_, Reader
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_DATABASES = ("postgresql", "postgres")
 _PROJECT = {"name": "", "country": None, "locale": "en", "timezone": "UTC"}
 
 
@@ -48,7 +53,7 @@ def load_settings(
             "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.", PROJECT_FILE
         )
         raise Mistakes([unreadable]) from None
-    reader = _Reader(yamltext.read(text, PROJECT_FILE), _variables(folder, environ), allow_unset)
+    reader = Reader(yamltext.read(text, PROJECT_FILE), _variables(folder, environ), allow_unset)
     settings = _settings(folder.resolve(), reader)
     if any(problem.severity == "error" for problem in reader.problems):
         raise Mistakes(sorted(reader.problems, key=_reading_order))
@@ -72,94 +77,13 @@ def _variables(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {**{name: value for name, value in kept.items() if value is not None}, **environ}
 
 
-Path_ = tuple[str | int, ...]
-
-
-class _Reader:
-    """Takes values out of the file, remembering every mistake and every secret on the way."""
-
-    def __init__(
-        self, document: yamltext.Document, variables: Mapping[str, str], allow_unset: bool
-    ) -> None:
-        self._document = document
-        self._variables = variables
-        self._allow_unset = allow_unset
-        self.problems = list(document.problems)
-        self.secrets: set[str] = set()
-
-    def report(self, code: str, message: str, next_step: str, path: Path_) -> None:
-        self.problems.append(self._document.problem(code, message, next_step, path))
-
-    def get(self, *path: str | int) -> Any:
-        """The value at a path with its variables filled in, or None."""
-        here = self._document.data
-        for key in path:
-            if isinstance(here, Mapping) and key in here:
-                here = here[key]
-            else:
-                return None
-        return self._fill(here, path)
-
-    def section(self, *path: str | int) -> dict[str, Any]:
-        found = self.get(*path)
-        if found is None:
-            return {}
-        if isinstance(found, dict):
-            return found
-        self.report(
-            "wrong_type",
-            f"`{path[-1]}` is a list of names and values.",
-            "Indent them below it.",
-            path,
-        )
-        return {}
-
-    def words(self, *path: str | int) -> tuple[str, ...]:
-        """One text or a list of texts."""
-        found = self.get(*path)
-        values = found if isinstance(found, list) else [] if found is None else [found]
-        return tuple(str(value) for value in values if value != "")
-
-    def read(self, default: int, convert: Callable[[Any], int], *path: str | int) -> int:
-        found = self.get(*path)
-        if found is None:
-            return default
-        try:
-            return convert(found)
-        except (ValueError, TypeError) as error:
-            self.report("wrong_value", str(error), "", path)
-            return default
-
-    def _fill(self, value: Any, path: Path_) -> Any:
-        if isinstance(value, str):
-            return self._fill_text(value, path)
-        if isinstance(value, dict):
-            return {key: self._fill(inner, (*path, key)) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self._fill(inner, (*path, at)) for at, inner in enumerate(value)]
-        return value
-
-    def _fill_text(self, text: str, path: Path_) -> str:
-        def one(match: re.Match[str]) -> str:
-            name, otherwise = match.groups()
-            value: str | None = self._variables.get(name, otherwise)
-            if value is None:
-                if not self._allow_unset:
-                    self.report(
-                        "unset_variable", f"{name} is not set.", f"Put {name}=… into .env.", path
-                    )
-                return ""
-            return value
-
-        return _VARIABLE.sub(one, text)
-
-
-def _settings(folder: Path, reader: _Reader) -> Settings:
+def _settings(folder: Path, reader: Reader) -> Settings:
     project = {**_PROJECT, **reader.section("project")}
     _check_timezone(project, reader)
     hook_secrets = {str(name): reader.words("secrets", name) for name in reader.section("secrets")}
     for values in hook_secrets.values():
         reader.secrets.update(values)
+    locked = locks.read(folder, reader, _duration)
     host = str(reader.get("serve", "host") or "127.0.0.1")
     port = reader.read(8080, _port, "serve", "port")
     return Settings(
@@ -171,21 +95,64 @@ def _settings(folder: Path, reader: _Reader) -> Settings:
         public_url=str(reader.get("public_url") or f"http://{host}:{port}").rstrip("/"),
         host=host,
         port=port,
-        workers=reader.read(8, _count, "serve", "workers"),
+        workers=reader.read(16, _count, "serve", "workers"),
         max_body=reader.read(25_000_000, _size, "serve", "max_body"),
         max_file=reader.read(20_000_000, _size, "serve", "max_file"),
         journal_path=folder / str(reader.get("journal", "path") or ".ringback/journal.db"),
-        files_folder=folder / str(reader.get("journal", "files") or ".ringback/files"),
+        files_folder=folder / machines.files_folder(reader),
+        files_at=machines.files_at(reader),
         keep_ms=reader.read(90 * 86_400_000, _duration, "journal", "keep"),
         api_tokens=_tokens(reader),
         hook_secrets=hook_secrets,
         allow_private=reader.words("http", "allow_private"),
+        journal_url=_journal_url(reader),
+        work=machines.work(reader),
         secrets=frozenset(reader.secrets),
         messages=_messages(reader),
+        log=_log(reader),
+        locks=replace(locked, kept_secrets=frozenset(reader.kept_secrets)),
     )
 
 
-def _messages(reader: _Reader) -> MessageRules:
+_LOG = {
+    "format": ("text", ("text", "json")),
+    "level": ("info", ("debug", "info", "warning", "error")),
+    "numbers": ("short", ("short", "whole")),
+}
+
+
+def _log(reader: Reader) -> LogRules:
+    """How the log is written: by RINGBACK_LOG_FORMAT, …_LEVEL and …_NUMBERS, else by ringback.yaml."""
+    said = {}
+    for name, (default, words_) in _LOG.items():
+        variable = f"RINGBACK_LOG_{name.upper()}"
+        given = reader.variable(variable)
+        word = str(given or reader.get("log", name) or default).lower()
+        if word not in words_:
+            place = f"{variable} is" if given else f"`log.{name}` is"
+            reader.report("wrong_value", f"{place} “{word}”.", f"Write one of: {', '.join(words_)}.", ("log", name))  # fmt: skip
+        said[name] = word
+    return LogRules(said["format"], said["level"].upper(), said["numbers"] == "whole")
+
+
+def _journal_url(reader: Reader) -> str:
+    """The address of the journal's database; its password is a secret."""
+    url = str(reader.get("journal", "url") or "")
+    scheme, there, rest = url.partition("://")
+    if url and (scheme not in _DATABASES or not there):
+        reader.report(
+            "wrong_value",
+            "The journal's url is not that of a PostgreSQL database.",
+            "Write postgresql://user:password@host/database, or `path:` for a file.",
+            ("journal", "url"),
+        )
+        return ""
+    password = rest.rpartition("@")[0].partition(":")[2]
+    reader.secrets.update(filter(None, (password, unquote(password))))
+    return url
+
+
+def _messages(reader: Reader) -> MessageRules:
     answers = dict(ANSWERS)
     for word in answers:
         said = reader.get("messages", f"{word}_text")
@@ -200,7 +167,7 @@ def _messages(reader: _Reader) -> MessageRules:
     )
 
 
-def _quiet_hours(reader: _Reader) -> QuietHours | None:
+def _quiet_hours(reader: Reader) -> QuietHours | None:
     place = ("messages", "quiet_hours")
     if not reader.section(*place):
         return None
@@ -216,7 +183,7 @@ def _quiet_hours(reader: _Reader) -> QuietHours | None:
     return QuietHours(begins, ends)
 
 
-def _connections(reader: _Reader) -> dict[str, Connection]:
+def _connections(reader: Reader) -> dict[str, Connection]:
     made = {}
     for name, said in reader.section("connections").items():
         if not isinstance(said, dict) or not isinstance(said.get("uses"), str):
@@ -238,28 +205,50 @@ def _connections(reader: _Reader) -> dict[str, Connection]:
     return made
 
 
-def _limits(reader: _Reader, place: Path_) -> Limits:
+def _limits(reader: Reader, place: Path_) -> Limits:
     said = reader.section(*place, "limits")
     names = [name for name in Limits.__slots__ if name in said]
     read = {name: reader.read(0, _limit, *place, "limits", name) for name in names}
     return Limits(**{name: count or None for name, count in read.items()})
 
 
-def _prices(reader: _Reader, place: Path_) -> Prices | None:
+def _prices(reader: Reader, place: Path_) -> Prices | None:
     said = reader.section(*place, "prices")
     if not said:
         return None
-    try:
-        amount = Decimal(str(said["amount"]))
-        if not amount.is_finite() or amount < 0:
-            raise ValueError
-    except (KeyError, InvalidOperation, ValueError):
-        reader.report("wrong_value", "The prices have no amount that is a number.", "Write amount: 0.04", (*place, "prices"))  # fmt: skip
+    amount = _amount(reader, said.get("amount"), (*place, "prices"))
+    countries = {
+        name: _country_amount(reader, name, written, (*place, "prices", "countries"))
+        for name, written in reader.section(*place, "prices", "countries").items()
+    }
+    if amount is None:
         return None
-    return Prices(str(said.get("per") or ""), amount, str(said.get("currency") or ""))
+    known = {name: one for name, one in countries.items() if one is not None}
+    return Prices(str(said.get("per") or ""), amount, str(said.get("currency") or ""), known)
 
 
-def _workflows(reader: _Reader) -> dict[str, WorkflowSettings]:
+def _amount(reader: Reader, written: Any, place: Path_) -> Decimal | None:
+    try:
+        amount = Decimal(str(written))
+    except ArithmeticError:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        reader.report("wrong_value", "The prices have no amount that is a number.", "Write amount: 0.04", place)  # fmt: skip
+        return None
+    return amount
+
+
+def _country_amount(reader: Reader, name: str, written: Any, place: Path_) -> Decimal | None:
+    """The amount of a country or a prefix; a country that there is not is reported."""
+    import phonenumbers
+
+    if not str(name).startswith("+") and name not in phonenumbers.SUPPORTED_REGIONS:
+        reader.report("wrong_value", f"“{name}” is no country.", "Write two capital letters as in FR, or the beginning of a number as in +4479.", (*place, name))  # fmt: skip
+        return None
+    return _amount(reader, written, (*place, name))
+
+
+def _workflows(reader: Reader) -> dict[str, WorkflowSettings]:
     made = {}
     for name, said in reader.section("workflows").items():
         if not isinstance(said, dict):
@@ -274,7 +263,7 @@ def _workflows(reader: _Reader) -> dict[str, WorkflowSettings]:
     return made
 
 
-def _tokens(reader: _Reader) -> tuple[str, ...]:
+def _tokens(reader: Reader) -> tuple[str, ...]:
     tokens: Sequence[str] = reader.words("api", "tokens")
     reader.secrets.update(tokens)
     for at, token in enumerate(tokens):
@@ -288,7 +277,7 @@ def _tokens(reader: _Reader) -> tuple[str, ...]:
     return tuple(tokens)
 
 
-def _check_timezone(project: Mapping[str, Any], reader: _Reader) -> None:
+def _check_timezone(project: Mapping[str, Any], reader: Reader) -> None:
     try:
         ZoneInfo(str(project["timezone"]))
     except (ZoneInfoNotFoundError, ValueError, OSError):
