@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,9 @@ from ringback.engine import accept
 from ringback.engine.inline import drain
 from ringback.engine.runtime import Runtime, open_runtime
 from ringback.journal import messages, runs, steps, timeline
+from ringback.journal.audit import Actor
 from ringback.journal.journal import Journal
+from ringback.observe.traces import OFF, Traces
 from ringback.problems import Failure
 from ringback.settings import Settings, load_settings
 from ringback.workflow import load
@@ -31,6 +34,7 @@ from ringback.workflow.model import WorkflowSet
 T = TypeVar("T")
 START = 1_790_000_000_000
 NUMBER = "+447700900077"
+SOMEBODY = Actor("cli", "amina", "front-desk")
 SECRET = "sk-live-planted-0123456789"
 
 PROJECT = """
@@ -115,6 +119,7 @@ class Project:
     gateway: Gateway = field(default_factory=Gateway)
     clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(START))
     project: str = PROJECT
+    traces: Traces = OFF
     runtime: Runtime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +135,7 @@ class Project:
             transport=self.gateway,
             catalogue=catalogue(),
             workflows=self.found,
+            traces=self.traces,
         )
         self.runtime.start()
         return self.runtime
@@ -244,6 +250,32 @@ class DyingJournal:
         if self._left < 0 and before != self._after:
             self.dead = True
             raise Death
+
+
+class _Again(Exception):
+    pass
+
+
+class RepeatingJournal:
+    """A journal that runs every write twice, as one does that lost its database in the middle of the first time."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def write(self, fn: Callable[[Connection], T]) -> T:
+        return self.submit(fn).result()
+
+    def submit(self, fn: Callable[[Connection], T]) -> Future[T]:
+        def taken_back(conn: Connection) -> None:
+            fn(conn)
+            raise _Again
+
+        with suppress(_Again):
+            self._journal.write(taken_back)
+        return self._journal.submit(fn)
 
 
 def workflow(steps_: Sequence[Mapping[str, Any]] | str, **keys: Any) -> str:

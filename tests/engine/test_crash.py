@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from tests.engine.bench import NUMBER, Death, DyingJournal, Project, workflow
+from tests import stores
+from tests.engine.bench import NUMBER, SOMEBODY, Death, DyingJournal, Project, workflow
 
+from ringback import clock
+from ringback.connectors import invoke
 from ringback.engine import accept
+from ringback.engine import runtime as runtimes
+from ringback.engine.settle import THE_RUN
+from ringback.engine.walk import Walk
+from ringback.journal import audit
 from ringback.problems import Failure
 
 Open = Callable[..., Project]
@@ -59,9 +67,10 @@ def settle_all(it: Project, decision: Any) -> int:
     """A person settles what is uncertain; how many steps there were."""
     count = 0
     for run in it.all_runs():
+        accept.settle(it.runtime, run.id, THE_RUN, "again", by=SOMEBODY)
         for path, step in it.steps(run.id).items():
             if step.state == "uncertain" and not run.finished:
-                assert accept.settle(it.runtime, run.id, path, decision)
+                assert accept.settle(it.runtime, run.id, path, decision, by=SOMEBODY)
                 count += 1
     return count
 
@@ -188,11 +197,39 @@ def test_two_in_doubt_at_one_number_wait_for_a_person(project: Open) -> None:
     assert [it.get(one).state for one in (first, second)] == ["uncertain", "uncertain"]
 
 
+@pytest.mark.parametrize("decision", ["sent", "again"])
+def test_who_answers_too_late_changes_nothing(project: Open, decision: Any) -> None:
+    it = project(w=ONE)
+    run_id = uncertain_run(it)
+    assert accept.settle(it.runtime, run_id, "one", "again", by=SOMEBODY)
+    before = it.messages(run_id)
+    assert not accept.settle(it.runtime, run_id, "one", decision, by=SOMEBODY)
+    assert it.messages(run_id) == before
+    it.drain()
+    before = it.messages(run_id)
+    assert not accept.settle(it.runtime, run_id, "one", decision, by=SOMEBODY)
+    assert it.messages(run_id) == before
+    with it.runtime.journal.read() as conn:
+        told, _ = audit.page(conn, object=run_id, actions=("run.settled",))
+    assert len(told) == 1
+
+
+def test_who_says_it_went_after_a_report_said_so_changes_nothing(project: Open) -> None:
+    it = project(w=ONE)
+    run_id = uncertain_run(it)
+    it.report("gw-x", "failed", number=NUMBER)
+    before, step = it.messages(run_id), it.steps(run_id)["one"]
+    it.clock.advance_to(it.clock.now_ms() + 1000)
+    assert not accept.settle(it.runtime, run_id, "one", "sent", by=SOMEBODY)
+    assert it.messages(run_id) == before
+    assert it.steps(run_id)["one"] == step
+
+
 def test_settled_again_keeps_both_messages(project: Open) -> None:
     it = project(w=ONE)
     run_id = uncertain_run(it)
-    assert accept.settle(it.runtime, run_id, "one", "again")
-    assert not accept.settle(it.runtime, run_id, "one", "again")
+    assert accept.settle(it.runtime, run_id, "one", "again", by=SOMEBODY)
+    assert not accept.settle(it.runtime, run_id, "one", "again", by=SOMEBODY)
     it.drain()
     assert it.get(run_id).state == "succeeded"
     assert [message.status for message in it.messages(run_id)] == ["unknown", "accepted"]
@@ -201,7 +238,7 @@ def test_settled_again_keeps_both_messages(project: Open) -> None:
 def test_an_uncertain_run_can_be_canceled(project: Open) -> None:
     it = project(w=ONE)
     run_id = uncertain_run(it)
-    assert accept.cancel(it.runtime, run_id)
+    assert accept.cancel(it.runtime, run_id, by=SOMEBODY)
     assert it.get(run_id).state == "canceled"
 
 
@@ -239,16 +276,16 @@ def test_a_journal_that_fails_puts_the_run_off(
 ) -> None:
     it = project(w=ONE)
     it.begin("w")
-    real = it.runtime.journal.submit
+    real = getattr(it.runtime.journal, stores.COMMITS)
     failing = [1, 2, 3]
 
-    def submit(fn: Any) -> Any:
+    def failing_first(fn: Any) -> Any:
         if failing:
             failing.pop()
             raise Failure("internal", "The disk is full.")
         return real(fn)
 
-    monkeypatch.setattr(it.runtime.journal, "submit", submit)
+    monkeypatch.setattr(it.runtime.journal, stores.COMMITS, failing_first)
     it.now()
     assert it.gateway.calls == []
     assert it.runtime.stuck
@@ -359,3 +396,145 @@ def test_many_short_lives(project: Open, seed: int) -> None:
     sent = texts(it)
     assert len(sent) == len(set(sent))
     assert set(sent) <= set(ALL)
+
+
+ASLEEP = [(31, False), (31, True), (20, True)]
+
+
+def once_in_doubt(it: Project, monkeypatch: pytest.MonkeyPatch, *, kept: bool) -> list[int]:
+    """The next write says that nobody knows whether it was kept; the list is empty once it has."""
+    real, left = getattr(it.runtime.journal, stores.COMMITS), [1]
+
+    def doubtful(fn: Any) -> Any:
+        if not left:
+            return real(fn)
+        left.pop()
+        if kept:
+            made = real(fn)
+            if isinstance(made, Future):
+                made.result()
+        raise Failure("internal", "The connection was lost in the middle of a commit.")
+
+    monkeypatch.setattr(it.runtime.journal, stores.COMMITS, doubtful)
+    return left
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_claim_of_which_nobody_knows_whether_it_was_kept_strands_no_run(
+    project: Open, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    from ringback.engine.run import advance
+    from ringback.journal import runs
+
+    it = project(w=ONE)
+    run_id = it.begin("w")
+    lease = runs.Lease(run_id, it.runtime.holder, it.get(run_id).fence)
+    now = it.clock.now_ms()
+    it.runtime.journal.write(lambda conn: runs.park(conn, lease, "queued", now))
+    left = once_in_doubt(it, monkeypatch, kept=kept)
+    advance(it.runtime, run_id)
+    assert not left
+    assert it.get(run_id).holder is None
+    it.drain()
+    assert it.get(run_id).state == "succeeded"
+    assert texts(it) == ["one"]
+
+
+def test_a_receipt_of_which_nobody_knows_whether_it_was_kept_strands_no_run(
+    project: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ringback.engine.run import unstick
+
+    it = project(w=ONE)
+    once_in_doubt(it, monkeypatch, kept=True)
+    with pytest.raises(Failure):
+        it.begin("w")
+    unstick(it.runtime)
+    it.drain()
+    assert [run.state for run in it.all_runs()] == ["succeeded"]
+    assert texts(it) == ["one"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_the_gateway_said_outlives_a_commit_that_was_lost(
+    project: Open, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """The text went and was answered; only its result could not be written at once. Nobody need be asked."""
+    it = project(w=ONE)
+    it.begin("w")
+    call = invoke.send_sms
+
+    def sent(*args: Any, **named: Any) -> Any:
+        made = call(*args, **named)
+        once_in_doubt(it, monkeypatch, kept=kept)
+        return made
+
+    monkeypatch.setattr(invoke, "send_sms", sent)
+    it.drain()
+    assert [run.state for run in it.all_runs()] == ["succeeded"]
+    assert texts(it) == ["one"]
+
+
+@pytest.mark.parametrize(("slept_s", "taken_over"), ASLEEP)
+def test_a_process_that_was_frozen_before_its_send_sends_only_what_is_still_its_own(
+    project: Open, monkeypatch: pytest.MonkeyPatch, slept_s: int, taken_over: bool
+) -> None:
+    """It sleeps between the commit of its intent and the send; its other threads beat first when it wakes."""
+    it = project(w=ONE)
+    slept = [0.0]
+    uptime = clock.uptime
+    monkeypatch.setattr(runtimes, "uptime", lambda: uptime() + slept[0])
+    begin = Walk.before_effect
+
+    def frozen(walk: Walk) -> None:
+        monkeypatch.setattr(Walk, "before_effect", begin)
+        slept[0] = slept_s
+        it.clock.advance_to(it.clock.now_ms() + slept_s * 1000)
+        if taken_over:
+            other = Project(it.folder, it.sources, gateway=it.gateway, clock=it.clock)
+            other.drain()
+            other.close()
+        it.runtime.beat()
+        walk.before_effect()
+
+    run_id = it.begin("w")
+    monkeypatch.setattr(Walk, "before_effect", frozen)
+    it.drain()
+    lost = taken_over and slept_s > 30
+    assert texts(it) == ([] if lost else ["one"])
+    assert it.get(run_id).state == ("uncertain" if lost else "succeeded")
+    if lost:
+        assert settle_all(it, "again") == 1
+        it.drain()
+        assert texts(it) == ["one"]
+        assert it.get(run_id).state == "succeeded"
+
+
+POISON = workflow([{"id": "words", "uses": "text.render", "with": {"text": "Hi"}}])
+
+
+@pytest.mark.parametrize("decision", ["again", "give_up"])
+def test_a_run_that_stops_its_process_waits_for_a_person(
+    project: Open, monkeypatch: pytest.MonkeyPatch, decision: Any
+) -> None:
+    it = project(poison=POISON, w=ONE)
+
+    def die(*_: Any) -> None:
+        raise Death
+
+    monkeypatch.setattr(invoke, "perform", die)
+    run_id = it.begin("poison")
+    for _ in range(3):
+        assert not live(it, it.drain)
+        it.restart()
+    assert live(it, it.drain)
+    assert it.get(run_id).state == "uncertain"
+    assert it.run("w").state == "succeeded"
+    assert not accept.settle(it.runtime, run_id, THE_RUN, "sent", by=SOMEBODY)
+    monkeypatch.undo()
+    assert accept.settle(it.runtime, run_id, THE_RUN, decision, by=SOMEBODY)
+    assert not accept.settle(it.runtime, run_id, THE_RUN, decision, by=SOMEBODY)
+    it.drain()
+    run = it.get(run_id)
+    assert run.state == {"again": "succeeded", "give_up": "failed"}[decision]
+    assert (run.error is None) == (decision == "again")

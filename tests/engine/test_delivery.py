@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.engine.bench import NUMBER, Project, workflow
+from tests.engine.bench import NUMBER, PROJECT, Project, workflow
 
 from ringback.connectors.callbacks import Inbound
 from ringback.engine import accept
@@ -141,3 +141,24 @@ def test_a_text_that_comes_in_starts_who_listens(project: Open, text: str, opene
     it.drain()
     assert len(runs) == opened
     assert it.gateway.texts == [(NUMBER, "Thanks.")] * opened
+
+
+def test_what_it_costs_is_an_estimate_until_the_gateway_says(project: Open) -> None:
+    prices = "{prices: {amount: 0.04, currency: GBP, countries: {GB: 0.05}}, uses"
+    it = project(w=waiting(), project=PROJECT.replace("front-desk: {uses", f"front-desk: {prices}"))
+    run_id = it.begin("w")
+    it.now()
+
+    def told() -> tuple[Any, ...]:
+        message = it.messages(run_id)[0]
+        return message.cost, message.currency, message.cost_source
+
+    assert told() == ("0.05", "GBP", "prices")
+    assert it.steps(run_id)["m"].output["cost"] == "0.05"
+    it.report("gw-1", "sent")
+    assert told() == ("0.05", "GBP", "prices")
+    it.report("gw-1", "delivered", cost="0.033", currency="EUR")
+    assert told() == ("0.033", "EUR", "gateway")
+    assert [one["cost"] for one in it.story(run_id)["messages"][0]["reports"]] == [None, "0.033"]
+    lines = [line for line in it.story(run_id)["timeline"] if line["what"] == "report"]
+    assert [line.get("cost") for line in lines] == [None, "0.033 EUR"]

@@ -274,3 +274,17 @@ def test_a_trial_says_what_the_gate_would_and_keeps_nothing(project: Open) -> No
     assert it.run("w", HI).state == "succeeded"
     assert not trial(it.runtime, NUMBER, "Hi").gate.verdicts[-1].passed
     assert len(texts(it)) == 1
+
+
+def test_a_step_may_be_allowed_to_repeat(project: Open) -> None:
+    again = {"uses": "sms.send", "with": {"to": NUMBER, "text": "Hi", "repeat": "allowed"}}
+    it = project(w=ONE, again=workflow([again]), project=with_messages(repeat_window="10 minutes"))
+    assert it.run("w", HI).state == "succeeded"
+    refused = it.run("w", HI)
+    assert refused.error is not None
+    assert (refused.state, refused.error["code"]) == ("failed", "refused")
+    run = it.run("again")
+    assert run.state == "succeeded"
+    assert texts(it) == ["Hi", "Hi"]
+    gate = it.messages(run.id)[0].timeline[0]["gate"]
+    assert {"check": "repeat", "passed": True, "detail": "allowed by the step"} in gate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.engine.bench import NUMBER, Project, workflow
 from ringback.connectors.callbacks import Inbound, Media, Part
 from ringback.connectors.transport import Answer
 from ringback.engine import accept, inbound
+from ringback.journal import contacts, messages
 from ringback.problems import Failure
 from ringback.sms import joining
 
@@ -136,7 +138,8 @@ def test_files_are_fetched_when_the_run_begins(project: Open) -> None:
     assert it.gateway.calls == []
     it.now()
     fetched = it.gateway.calls[0]
-    assert (fetched.url, fetched.guard) == (MEDIA[0].url, True)
+    assert (fetched.url, fetched.guard, fetched.redirects) == (MEDIA[0].url, True, 0)
+    assert "Authorization" not in fetched.headers
     assert fetched.max_answer == it.runtime.settings.max_file
     assert it.gateway.texts[-1] == (STAFF, "look|photo.png")
     [file] = it.story(run_id)["event"]["data"]["media"]
@@ -144,23 +147,86 @@ def test_files_are_fetched_when_the_run_begins(project: Open) -> None:
     assert it.runtime.files.path(file["sha256"]).read_bytes() == PHOTO
 
 
+OFF = Failure("unreachable", "It is off.")
+
+
 @pytest.mark.parametrize(
-    "outcomes",
+    ("outcome", "tries"),
     [
-        (Answer(404, {}, b""),),
-        (Failure("unreachable", "It is off."), Failure("unreachable", "It is off.")),
-        (Failure("blocked_address", "No."), Failure("blocked_address", "No.")),
+        (Answer(404, {}, b""), 4),
+        (Answer(503, {}, b""), 4),
+        (OFF, 4),
+        (Answer(403, {}, b""), 1),
+        (Answer(410, {}, b""), 1),
+        (Failure("blocked_address", "No."), 1),
     ],
-    ids=["gone", "off", "blocked"],
+    ids=["not yet there", "busy", "off", "not for us", "gone", "blocked"],
 )
-def test_a_file_that_cannot_be_fetched_is_noted(project: Open, outcomes: Any) -> None:
+def test_a_file_that_cannot_be_fetched_is_noted(project: Open, outcome: Any, tries: int) -> None:
     it = project(l=LISTENING)
-    with_answers(it, *outcomes)
-    [run_id] = take(it, said("look", media=MEDIA))
+    with_answers(it, *[outcome] * tries)
+    [run_id] = accept.accept_inbound(it.runtime, "front-desk", said("look", media=MEDIA), {})
+    it.drain()
     assert it.get(run_id).state == "succeeded"
+    assert it.gateway.outcomes == []
     assert it.gateway.texts[-1] == (STAFF, "look|")
     notes = [note["message"] for note in it.story(run_id)["notes"]]
-    assert any("could not be fetched from media.example" in note for note in notes)
+    failed = [note for note in notes if "could not be fetched from media.example" in note]
+    assert len(failed) == tries
+    assert [note for note in failed if "tried again" in note] == failed[:-1]
+    [message] = conversation(it)
+    assert message.text == "look"
+    assert "media.example" in message.media[0]["error"]
+
+
+def conversation(it: Project) -> list[messages.Message]:
+    with it.runtime.journal.read() as conn:
+        return [one for one in messages.conversation(conn, NUMBER) if one.direction == "in"]
+
+
+def test_a_file_is_there_after_another_try(project: Open) -> None:
+    it = project(l=LISTENING)
+    with_answers(it, OFF, Answer(200, {}, PHOTO))
+    [run_id] = take(it, said("look", media=MEDIA))
+    assert it.get(run_id).state == "waiting"
+    assert conversation(it)[0].text == "look"
+    it.restart()
+    it.drain()
+    assert it.gateway.texts[-1] == (STAFF, "look|photo.png")
+    [file] = conversation(it)[0].media
+    assert file["file"]["media_type"] == "image/png"
+
+
+def test_a_file_that_was_sent_along_needs_no_fetching(project: Open) -> None:
+    it = project(l=LISTENING)
+    data = base64.b64encode(PHOTO).decode()
+    take(it, said("look", media=(Media("", "image/png", data, "IMG 1"),)))
+    assert [call.method for call in it.gateway.calls] == ["POST"]
+    assert it.gateway.texts[-1] == (STAFF, "look|IMG 1.png")
+
+
+def test_a_reply_brings_its_files(project: Open) -> None:
+    steps = [
+        {"id": "q", "uses": "sms.send", "with": {"to": NUMBER, "text": "A photo?"}},
+        {"id": "r", "uses": "sms.wait_for_reply", "with": {"message": "{{ q }}"}},
+        {
+            "uses": "sms.send",
+            "with": {
+                "to": STAFF,
+                "text": "{{ r.text }}|{{ r.media[0].name }}, {{ r.media[0].size }}",
+            },
+        },
+    ]
+    it = project(w=workflow(steps))
+    run_id = it.begin("w")
+    it.now()
+    with_answers(it, OFF, Answer(200, {}, PHOTO))
+    take(it, said("here", media=MEDIA))
+    assert it.get(run_id).state == "waiting"
+    it.restart()
+    it.drain()
+    assert it.gateway.texts[-1] == (STAFF, f"here|photo.png, {len(PHOTO)}")
+    assert [file["name"] for file in it.story(run_id)["files"]] == ["photo.png"]
 
 
 def test_two_runs_of_one_text_fetch_once(project: Open) -> None:
@@ -169,3 +235,73 @@ def test_two_runs_of_one_text_fetch_once(project: Open) -> None:
     assert len(take(it, said("look", media=MEDIA))) == 2
     assert [call.method for call in it.gateway.calls].count("GET") == 1
     assert [text for _, text in it.gateway.texts] == ["look|photo.png"] * 2
+
+
+def listening(**with_: Any) -> str:
+    steps = [
+        {
+            "uses": "sms.send",
+            "with": {"to": STAFF, "text": "{{ trigger.keyword }}, {{ trigger.language }}"},
+        }
+    ]
+    return workflow(steps, trigger={"uses": "sms.received", "with": with_})
+
+
+def test_each_workflow_is_told_which_of_its_own_keywords_was_said(project: Open) -> None:
+    it = project(
+        a=listening(keywords={"fine": ["Y", "yes"], "never": ["N", "no"]}),
+        b=listening(keywords=["yes", "sure"], match="contains"),
+        c=listening(),
+    )
+    take(it, said("Sure, yes!", "k1"))
+    take(it, said("no", "k2"))
+    take(it, said("YES.", "k3"))
+    assert [text for _, text in it.gateway.texts] == [
+        "yes, unknown", ", unknown",
+        "never, unknown", ", unknown",
+        "fine, en", "yes, en", ", en",
+    ]  # fmt: skip
+
+
+def test_a_keyword_is_there_when_the_run_goes_on_elsewhere(project: Open) -> None:
+    it = project(a=listening(keywords={"fine": ["look"]}))
+    with_answers(it, OFF, Answer(200, {}, PHOTO))
+    take(it, said("look", media=MEDIA))
+    it.restart()
+    it.drain()
+    assert it.gateway.texts[-1] == (STAFF, "fine, unknown")
+
+
+def test_a_workflow_hears_the_languages_it_asks_for(project: Open) -> None:
+    it = project(es=listening(language=["es"]), other=listening(language=["fr", "unknown"]))
+    take(it, said("¿Abren hoy?", "k1"))
+    take(it, said("open today?", "k2"))
+    it.runtime.journal.write(
+        lambda conn: contacts.put_contact(
+            conn, contacts.Contact(NUMBER, attributes={"language": "fr"}), it.clock.now_ms()
+        )
+    )
+    take(it, said("ouvert ?", "k3"))
+    assert [text for _, text in it.gateway.texts] == [", es", ", unknown", ", fr"]
+
+
+def test_a_commit_in_doubt_that_was_kept_strands_no_run(
+    project: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ringback.engine.run import unstick
+
+    it = project(l=LISTENING)
+    real = it.runtime.journal.write
+
+    def kept_and_not_known(fn: Any) -> Any:
+        real(fn)
+        raise Failure("internal", "The connection was lost while COMMIT was on its way.")
+
+    monkeypatch.setattr(it.runtime.journal, "write", kept_and_not_known)
+    with pytest.raises(Failure):
+        accept.accept_inbound(it.runtime, "front-desk", said("Hello"), {})
+    monkeypatch.undo()
+    assert [run.state for run in it.all_runs()] == ["running"]
+    unstick(it.runtime)
+    it.drain()
+    assert [run.state for run in it.all_runs()] == ["succeeded"]

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.engine.bench import NUMBER, Project, refused, workflow
+from tests import stores
+from tests.engine.bench import NUMBER, SOMEBODY, Project, refused, workflow
 
-from ringback.engine import accept, scope
+from ringback.engine import accept, scope, step
+from ringback.engine.walk import Walk
 from ringback.problems import Failure
 
 Open = Callable[..., Project]
@@ -48,13 +50,13 @@ def test_a_short_run_takes_three_commits(project: Open, monkeypatch: pytest.Monk
     it = project(hello=workflow(GREETING))
     it.run("hello", AMINA)
     handed_in: list[object] = []
-    submit = it.runtime.journal.submit
+    real = getattr(it.runtime.journal, stores.COMMITS)
 
     def counted(fn: Any) -> Any:
         handed_in.append(fn)
-        return submit(fn)
+        return real(fn)
 
-    monkeypatch.setattr(it.runtime.journal, "submit", counted)
+    monkeypatch.setattr(it.runtime.journal, stores.COMMITS, counted)
     it.run("hello", AMINA)
     assert len(handed_in) == 3
 
@@ -358,17 +360,17 @@ def test_cancel_a_waiting_run(project: Open) -> None:
     it = project(w=workflow([{"uses": "flow.wait", "with": {"for": "1 day"}}, send("never")]))
     run_id = it.begin("w")
     it.now()
-    assert accept.cancel(it.runtime, run_id)
+    assert accept.cancel(it.runtime, run_id, by=SOMEBODY)
     it.drain()
     assert it.get(run_id).state == "canceled"
-    assert not accept.cancel(it.runtime, run_id)
+    assert not accept.cancel(it.runtime, run_id, by=SOMEBODY)
     assert texts(it) == []
 
 
 def test_cancel_at_the_next_step(project: Open) -> None:
     it = project(w=workflow([send("one"), send("two")]))
     run_id = it.begin("w")
-    it.gateway.on_call = lambda _call: accept.cancel(it.runtime, run_id)
+    it.gateway.on_call = lambda _call: accept.cancel(it.runtime, run_id, by=SOMEBODY)
     it.drain()
     assert it.get(run_id).state == "canceled"
     assert texts(it) == ["one"]
@@ -458,3 +460,45 @@ def test_a_required_input_without_a_value_fails_before_anything_is_sent(project:
     run = it.run("w")
     assert (run.state, run.error["code"]) == ("failed", "invalid_input")
     assert texts(it) == []
+
+
+def break_in(monkeypatch: pytest.MonkeyPatch, workflow_id: str) -> None:
+    """Let a mistake of our own come up, once, while a run of this workflow is walked."""
+    walked = step.walk_steps
+    broken: list[str] = []
+
+    def walk_steps(walk: Walk, *rest: Any) -> Any:
+        if walk.workflow.id == workflow_id and not broken:
+            broken.append(walk.run.id)
+            raise RuntimeError("our own mistake")
+        return walked(walk, *rest)
+
+    monkeypatch.setattr(step, "walk_steps", walk_steps)
+
+
+def test_a_run_that_breaks_wakes_its_caller(project: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = {"uses": "flow.call", "with": {"workflow": "child"}}
+    it = project(w=workflow([call]), child=workflow([send("never")], trigger={"uses": "manual"}))
+    break_in(monkeypatch, "child")
+    run = it.run("w")
+    assert run.state == "failed"
+    assert "our own mistake" in run.error["message"]
+    assert texts(it) == []
+
+
+def test_a_run_that_breaks_leaves_its_place_in_the_queue(
+    project: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = {"uses": "flow.wait", "with": {"for": "1 minute"}}
+    it = project(w=workflow([pause, send("after")], concurrency={"key": "all"}))
+    first, second = it.begin("w", {"body": {}}), it.begin("w", {"body": {}})
+    it.now()
+    break_in(monkeypatch, "w")
+    it.clock.advance_to(it.clock.now_ms() + 60_000)
+    it.now()
+    assert it.get(first).state == "failed"
+    assert it.get(first).error["code"] == "internal"
+    assert it.get(second).state == "waiting"
+    it.drain()
+    assert it.get(second).state == "succeeded"
+    assert texts(it) == ["after"]

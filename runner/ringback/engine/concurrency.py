@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from ringback.journal import runs
+from ringback.journal import locks, runs
 from ringback.workflow.model import Concurrency
 
 
@@ -22,9 +22,11 @@ class Admission(NamedTuple):
 
 def admit(conn: Connection, rule: Concurrency, key: str, now: int) -> Admission:
     """Decide about a run that is about to be added under `key`."""
+    locks.hold(conn, locks.concurrency(key))
     peers = runs.peers(conn, key)
     busy = [peer for peer in peers if not peer.blocked]
     if rule.when_busy == "cancel_previous" and len(busy) >= rule.limit:
+        locks.hold(conn, *(locks.call(peer.id) for peer in peers if peer.holder is None))
         ended = [
             peer.id
             for peer in peers
@@ -41,6 +43,7 @@ def admit(conn: Connection, rule: Concurrency, key: str, now: int) -> Admission:
 
 def release(conn: Connection, rule: Concurrency | None, key: str, now: int) -> list[str]:
     """A run under `key` has ended: wake those that were next in the queue; their ids."""
+    locks.hold(conn, locks.concurrency(key))
     peers = runs.peers(conn, key)
     room = (rule.limit if rule else 1) - sum(not peer.blocked for peer in peers)
     following = [peer.id for peer in peers if peer.blocked][: max(room, 0)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection
 
 from ringback.engine import retry
-from ringback.engine.walk import Walk
+from ringback.engine.walk import Parked, Walk
 from ringback.journal import waits
 from ringback.journal.steps import Step as Row
 from ringback.problems import Failure
@@ -38,7 +39,10 @@ def careful(call: Callable[[], T], timeout_ms: int | None, title: str) -> T:
         except BaseException as error:  # noqa: BLE001  raised again on the thread that waits
             raised.append(error)
 
-    thread = threading.Thread(target=work, name=f"ringback-step {title}", daemon=True)
+    context = copy_context()
+    thread = threading.Thread(
+        target=context.run, args=(work,), name=f"ringback-step {title}", daemon=True
+    )
     thread.start()
     thread.join(timeout_ms / 1000)
     if raised:
@@ -111,12 +115,17 @@ def uncertain(
 ) -> Any:
     """Nobody knows whether this happened: the run waits for a report, or for a person to say so."""
     doubt = row._replace(state="uncertain", error=error)
-    return walk.park(
-        doubt,
-        waits.Wait(walk.run.id, row.path, "decision"),
-        state="uncertain",
-        unless=settled,
-    )
+    try:
+        return walk.park(
+            doubt,
+            waits.Wait(walk.run.id, row.path, "decision"),
+            state="uncertain",
+            unless=settled,
+        )
+    except Parked:
+        if row.state != "uncertain":
+            walk.runtime.metrics.count("uncertain_steps", row.uses)
+        raise
 
 
 CRASHED: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,7 +10,10 @@ from sqlalchemy import Connection
 from ringback.engine import concurrency, opening
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import Walk, plain
-from ringback.journal import runs
+from ringback.journal import locks, runs
+from ringback.journal.afterwards import once_kept
+from ringback.journal.runs import Lease, LeaseLost
+from ringback.observe.traces import origin
 
 _CHAIN = "after"
 
@@ -23,6 +27,8 @@ def finish(
     shown_result, shown_error = runtime.masks.value(plain(result)), runtime.masks.value(error)
     rule = walk.workflow.concurrency
 
+    walk.guard(*ending_under(run), *(one for plan, _ in handlers for one in opening.locks_of(plan)))
+
     def write(conn: Connection) -> tuple[list[str], list[opening.Opened]]:
         runs.finish(conn, walk.lease, state, now, result=shown_result, error=shown_error)
         woken = opening.wake_callers(conn, run.id, now) if run.parent_run is not None else []
@@ -31,10 +37,27 @@ def finish(
         return woken, [opening.open_event(conn, runtime, plan, event) for plan, event in handlers]
 
     woken, opened = walk.end_with(write)
+    ended(runtime, run, state, now)
+    of = origin(run.id, walk.kind, walk.data)
+    runtime.traces.ended(of, run.workflow, state, run.created_at * 1_000_000, now * 1_000_000)
     runtime.ended(run.id)
     opening.woken(runtime, woken)
     for one in opened:
         opening.opened(runtime, one)
+
+
+def ended(runtime: Runtime, run: runs.Run, state: str, now: int) -> None:
+    """Count a run that has ended."""
+    runtime.metrics.count("runs_finished", run.workflow, state)
+    runtime.metrics.observe("run_seconds", max(0, now - run.created_at) / 1000, run.workflow)
+
+
+def ending_under(run: runs.Run) -> list[locks.Lock]:
+    """The locks under which a run ends: who waits for its end or its place is woken, or comes too late to wait."""
+    held = [locks.call(run.id)]
+    if run.concurrency_key is not None:
+        held.append(locks.concurrency(run.concurrency_key))
+    return held
 
 
 def failure_runs(walk: Walk, error: dict[str, Any]) -> list[tuple[opening.Plan, opening.Event]]:
@@ -69,11 +92,42 @@ def failure_runs(walk: Walk, error: dict[str, Any]) -> list[tuple[opening.Plan, 
 
 
 def end_free(
-    runtime: Runtime, conn: Connection, run: runs.Run, state: str, now: int
+    runtime: Runtime,
+    conn: Connection,
+    run: runs.Run,
+    state: str,
+    now: int,
+    *,
+    error: dict[str, Any] | None = None,
 ) -> list[str] | None:
     """End a run that nobody holds, inside a write; the runs to wake, or None when it is held or has ended."""
-    if not runs.finish_free(conn, run.id, state, now):
+    locks.hold(conn, *ending_under(run))
+    if not runs.finish_free(conn, run.id, state, now, error=error):
         return None
+    return _let_go(runtime, conn, run, state, now)
+
+
+def end_held(
+    runtime: Runtime,
+    conn: Connection,
+    lease: Lease,
+    state: str,
+    now: int,
+    *,
+    error: dict[str, Any] | None = None,
+) -> list[str]:
+    """End a run that we hold but cannot walk, inside a write; the runs to wake. Raises `LeaseLost`."""
+    run = runs.get_run(conn, lease.run_id)
+    if run is None:
+        raise LeaseLost(lease)
+    locks.hold(conn, *ending_under(run))
+    runs.finish(conn, lease, state, now, error=error)
+    return _let_go(runtime, conn, run, state, now)
+
+
+def _let_go(runtime: Runtime, conn: Connection, run: runs.Run, state: str, now: int) -> list[str]:
+    """Who waited for a run that has ended without being walked to its end, and who queued behind it."""
+    once_kept(conn, partial(ended, runtime, run, state, now))
     woken = opening.wake_callers(conn, run.id, now)
     if run.concurrency_key is not None:
         known = runtime.workflows.by_id.get(run.workflow)

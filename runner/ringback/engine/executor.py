@@ -1,4 +1,4 @@
-"""Where runs are advanced: the seam, and the executor that waits to be told."""
+"""Where runs are advanced: the seam, who goes first, and the executor that waits to be told."""
 
 from __future__ import annotations
 
@@ -27,11 +27,24 @@ class Warm:
     workflow: Workflow
 
 
+FIRST, NORMAL, LATER = 1, 0, -1
+"""Who goes first: somebody waits for an answer; something came in; the clock began it, perhaps for a whole list."""
+_PRIORITY_OF_KIND = {"inbound": FIRST, "report": FIRST, "schedule": LATER}
+
+
+def priority_of(kind: str) -> int:
+    """The priority of a run by the kind of event that began it. One that is woken by what it waited for goes `FIRST`."""
+    return _PRIORITY_OF_KIND.get(kind, NORMAL)
+
+
 class Executor(Protocol):
     """Where runs are advanced. `submit` is called after the commit that made the run due."""
 
-    def submit(self, run_id: str, warm: Warm | None = None, priority: int = 0) -> None:
-        """Advance this run soon; one with a priority above 0 goes first. `warm` is a run that we hold already."""
+    def submit(self, run_id: str, warm: Warm | None = None, priority: int = NORMAL) -> None:
+        """Advance this run soon, in the order of `priority`. `warm` is a run that we hold already.
+
+        Never raises and never waits long: what cannot be taken up now is in the journal, due, and found there.
+        """
         ...
 
     def notify(self, wake_at: int) -> None:
@@ -40,6 +53,10 @@ class Executor(Protocol):
 
     def room(self) -> bool:
         """Whether another run may be held in memory; without room a new run waits in the journal."""
+        ...
+
+    def waiting(self) -> int:
+        """How many runs stand in line here (for metrics)."""
         ...
 
     def start(self, runtime: Runtime) -> None: ...
@@ -55,8 +72,8 @@ class InlineExecutor:
     def __init__(self) -> None:
         self.queue: deque[tuple[str, Warm | None]] = deque()
 
-    def submit(self, run_id: str, warm: Warm | None = None, priority: int = 0) -> None:
-        if priority > 0:
+    def submit(self, run_id: str, warm: Warm | None = None, priority: int = NORMAL) -> None:
+        if priority > NORMAL:
             self.queue.appendleft((run_id, warm))
         else:
             self.queue.append((run_id, warm))
@@ -66,6 +83,9 @@ class InlineExecutor:
 
     def room(self) -> bool:
         return True
+
+    def waiting(self) -> int:
+        return len(self.queue)
 
     def start(self, runtime: Runtime) -> None:  # noqa: ARG002
         return

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from ringback.clock import from_ms
 from ringback.connectors.callbacks import Inbound
-from ringback.engine import answering, media, opening, replies
+from ringback.engine import answering, hearing, media, opening, replies, tracing
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
-from ringback.journal import events, messages, runs
+from ringback.journal import contacts, events, locks, messages, runs
 from ringback.journal.messages import Message
 from ringback.problems import Failure
-from ringback.sms import joining, keywords, optout
+from ringback.sms import joining, keywords, language, optout
 from ringback.sms.gate import as_told
 from ringback.workflow.model import TriggerUse, Workflow
 
@@ -33,7 +34,15 @@ def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any
     HELP are acted upon first; then only those workflows run that listen for such words.
     """
     now = runtime.clock.now_ms()
-    taken = runtime.journal.write(lambda conn: _take(conn, runtime, connection, inbound, raw, now))
+    arrived = time.time_ns()
+
+    def write(conn: Connection) -> _Taken:
+        taken = _take(conn, runtime, connection, inbound, raw, now)
+        hearing.hear(conn, runtime, connection, "inbound", now)
+        return taken
+
+    taken = opening.keep(runtime, write)
+    tracing.callback(runtime, connection, "inbound", taken.run_ids, arrived)
     return _tell(runtime, taken)
 
 
@@ -47,7 +56,7 @@ def join_overdue(runtime: Runtime) -> list[str]:
             for connection, inbound in joining.overdue(conn, now - joining.PATIENCE_MS)
         ]
 
-    return [run_id for taken in runtime.journal.write(write) for run_id in _tell(runtime, taken)]
+    return [run_id for taken in opening.keep(runtime, write) for run_id in _tell(runtime, taken)]
 
 
 class _Taken(NamedTuple):
@@ -70,12 +79,15 @@ def _take(
 ) -> _Taken:
     """Keep what came, and where it makes a text whole, let the text be heard."""
     source = f"callback:{connection}"
+    locks.hold(conn, *_taken_under(runtime, connection, source, inbound))
     key, known = _known(conn, source, inbound, now)
     if known is not None:
         return _Taken([run.id for run in runs.of_event(conn, known)], [], [])
     whole = joining.whole(conn, connection, inbound, now)
     message = _message(runtime, connection, whole or inbound, now)
-    data = _data(message, whole or inbound, now)
+    contact = contacts.get_contact(conn, message.number_from or "")
+    spoken = language.language_of(message.text, contact.attributes if contact else None)
+    data = {**_data(message, whole or inbound, now), "language": spoken}
     added = events.add_event(
         conn,
         id=new_id("evt"),
@@ -93,6 +105,20 @@ def _take(
     return _hear(
         conn, runtime, whole, message, opening.Event("inbound", source, key, data), added.id
     )
+
+
+def _taken_under(
+    runtime: Runtime, connection: str, source: str, inbound: Inbound
+) -> list[locks.Lock]:
+    """The locks under which a text comes in: copies, pieces, and all that its sender's number decides."""
+    country = str(runtime.settings.project.get("country") or "")
+    held = [locks.number(as_told(inbound.number_from, country) or "")]
+    if inbound.timeless or inbound.part is not None:
+        held.append(locks.event(source, inbound.key))
+    if inbound.part is not None:
+        part = inbound.part
+        held.append(locks.pieces(connection, inbound.number_from, part.reference, part.total))
+    return held
 
 
 def _known(conn: Connection, source: str, inbound: Inbound, now: int) -> tuple[str, str | None]:
@@ -134,7 +160,7 @@ def _hear(
         messages.add_message(conn, mine)
         if replies.take(conn, wait, message.created_at):
             woken.append(wait.run_id)
-    listening = wanted(runtime, message.connection, message.text, taken=wait is not None)
+    listening = wanted(runtime, event.data, taken=wait is not None)
     if heard is not None:
         listening = [one for one in listening if one[0].triggers[one[1]].with_.get("keywords")]
     plans = [opening.plan(runtime, workflow, index, event) for workflow, index in listening]
@@ -147,24 +173,30 @@ def _hear(
 
 
 def wanted(
-    runtime: Runtime, connection: str, text: str, *, taken: bool = False
+    runtime: Runtime, data: Mapping[str, Any], *, taken: bool = False
 ) -> list[tuple[Workflow, int]]:
-    """The triggers that listen for this text; where a waiting run has `taken` it, those that hear replies too."""
+    """The triggers that listen for a text (an inbound event's data); where a waiting run has `taken` it, those that hear replies too."""
     return [
         (workflow, workflow.triggers.index(use))
         for workflow, use in runtime.workflows.triggers("inbound")
-        if use.with_.get("connection") in (None, connection)
+        if use.with_.get("connection") in (None, data["connection"])
         and (not taken or use.with_.get("also_replies"))
-        and _says(use, text)
+        and _spoken(use, str(data["language"]))
+        and _says(use, str(data["text"]))
     ]
 
 
+def _spoken(use: TriggerUse, spoken: str) -> bool:
+    asked = use.with_.get("language")
+    listed = asked if isinstance(asked, list | tuple) else [asked]
+    return not asked or spoken in {str(one).lower() for one in listed}
+
+
 def _says(use: TriggerUse, text: str) -> bool:
-    asked = use.with_.get("keywords")
-    if not asked:
+    if not use.with_.get("keywords"):
         return True
     try:
-        return keywords.heard(text, asked, str(use.with_.get("match") or "starts")) is not None
+        return keywords.said_to(use.with_, text) is not None
     except Failure as failure:
         log.error("A trigger cannot listen: %s", failure)
         return False
@@ -185,6 +217,7 @@ def _message(runtime: Runtime, connection: str, inbound: Inbound, now: int) -> M
         number_from=as_told(inbound.number_from, country),
         number_to=inbound.number_to,
         status_at=inbound.at_ms or now,
+        media=media.to_fetch(inbound),
     )
 
 
@@ -197,8 +230,9 @@ def _data(message: Message, inbound: Inbound, now: int) -> dict[str, Any]:
         "connection": message.connection,
         "received_at": moment,
         "message_id": message.id,
+        "keyword": None,
         "media": [],
     }
     if inbound.media:
-        data[media.PENDING] = [asdict(one) for one in inbound.media]
+        data[media.PENDING] = len(inbound.media)
     return data

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
 from ringback.engine import concurrency
-from ringback.engine.executor import Warm
+from ringback.engine.executor import FIRST, Warm, priority_of
 from ringback.engine.runtime import Runtime
 from ringback.expressions import render
 from ringback.ids import new_id
-from ringback.journal import definitions, events, files, runs, waits
+from ringback.journal import definitions, events, files, locks, runs, waits
+from ringback.journal.afterwards import once_kept
 from ringback.journal.runs import Lease, Run
 from ringback.problems import Failure
 from ringback.sdk import File
 from ringback.workflow.model import Workflow
+
+T = TypeVar("T")
+_HELD = "ringback_held"
 
 
 class Event(NamedTuple):
@@ -41,12 +46,16 @@ class Plan(NamedTuple):
 
 @dataclass(slots=True)
 class Opened:
-    """What an event has opened; to be handed to `opened` after the commit."""
+    """What an event has opened; to be handed to `opened` after the commit.
+
+    `warm` is the run where this process has claimed it; `due` is its priority where it waits in the journal.
+    """
 
     run_id: str
     event_id: str
     duplicate: bool = False
     warm: Warm | None = None
+    due: int | None = None
     woken: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     definition: str | None = None
@@ -84,6 +93,33 @@ def plan(runtime: Runtime, workflow: Workflow, trigger: int, event: Event) -> Pl
     return Plan(workflow, trigger, inputs, f"{workflow.id}:{key}")
 
 
+def locks_of(run: Plan) -> list[locks.Lock]:
+    """The locks under which a run is opened."""
+    return [locks.concurrency(run.concurrency_key)] if run.concurrency_key is not None else []
+
+
+def keep(runtime: Runtime, write: Callable[[Connection], T]) -> T:
+    """Run a write that may open runs. Raises `Failure("internal")` when it could not be kept.
+
+    A commit of which nobody knows whether it was kept may have left runs that we hold and nobody walks: they are
+    laid down for others.
+    """
+    held: list[Lease] = []
+
+    def noting(conn: Connection) -> T:
+        conn.info[_HELD] = held
+        try:
+            return write(conn)
+        finally:
+            del conn.info[_HELD]
+
+    try:
+        return runtime.journal.write(noting)
+    except Failure:
+        runtime.stuck += held
+        raise
+
+
 def open_event(
     conn: Connection,
     runtime: Runtime,
@@ -99,6 +135,7 @@ def open_event(
     Without `claim` the run is left to whoever next looks for due runs, so `opened` need not be called.
     """
     now = runtime.clock.now_ms()
+    locks.hold(conn, *(locks.file(one["sha256"]) for one in uploads), *locks_of(run))
     added = events.add_event(
         conn,
         id=new_id("evt"),
@@ -112,7 +149,7 @@ def open_event(
     if added.duplicate and added.run is not None:
         return Opened(added.run, added.id, duplicate=True)
     for upload in uploads:
-        files.keep_file(conn, upload, now, event_id=added.id)
+        files.keep_file(conn, runtime.files, upload, now, event_id=added.id)
     return open_run(conn, runtime, run, event, added.id, parent=parent, claim=claim)
 
 
@@ -128,6 +165,7 @@ def open_run(
 ) -> Opened:
     """Open one run of an event that is kept: claimed for this process, queued, skipped or failed at once."""
     now, workflow = runtime.clock.now_ms(), run.workflow
+    locks.hold(conn, *locks_of(run))
     made = Opened(new_id("run"), event_id)
     if not runtime.is_kept(workflow):
         definitions.add_definition(
@@ -144,6 +182,9 @@ def open_run(
         made.ended.extend(admission.ended)
         made.woken.extend(admission.woken)
         for ended in admission.ended:
+            once_kept(
+                conn, partial(runtime.metrics.count, "runs_finished", workflow.id, "canceled")
+            )
             made.woken.extend(wake_callers(conn, ended, now))
     hold = claim and verdict == "go" and run.error is None and runtime.executor.room()
     lease = runs.add_run(
@@ -162,15 +203,18 @@ def open_run(
         parent_step=parent[1] if parent else None,
     )
     if lease is not None:
+        conn.info.get(_HELD, []).append(lease)
         made.warm = _warm(lease, run, event, event_id, now, parent)
     elif run.error is not None:
         runs.finish_free(conn, made.run_id, "failed", now, error=run.error)
+        once_kept(conn, partial(runtime.metrics.count, "runs_finished", workflow.id, "failed"))
         made.ended.append(made.run_id)
     elif verdict == "skip":
         runs.finish_free(conn, made.run_id, "skipped", now)
+        once_kept(conn, partial(runtime.metrics.count, "runs_finished", workflow.id, "skipped"))
         made.ended.append(made.run_id)
     elif verdict == "go":
-        made.woken.append(made.run_id)
+        made.due = priority_of(event.kind)
     return made
 
 
@@ -181,18 +225,17 @@ def opened(runtime: Runtime, made: Opened) -> None:
     if made.warm is not None:
         runtime.remember(made.warm.workflow)
         runtime.executor.submit(made.run_id, made.warm)
+    elif made.due is not None:
+        runtime.executor.submit(made.run_id, None, made.due)
     for run_id in made.ended:
         runtime.ended(run_id)
     woken(runtime, made.woken)
 
 
 def woken(runtime: Runtime, run_ids: Sequence[str]) -> None:
-    """Runs have become due: let the executor know, which leaves them to its ticker when it is full."""
+    """What these runs waited for has come: let the executor know."""
     for run_id in run_ids:
-        if runtime.executor.room():
-            runtime.executor.submit(run_id, None, 1)
-        else:
-            runtime.executor.notify(runtime.clock.now_ms())
+        runtime.executor.submit(run_id, None, FIRST)
 
 
 def wake_callers(conn: Connection, run_id: str, now: int) -> list[str]:

@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection
 
 from ringback.clock import from_ms, to_ms
-from ringback.engine import opening, reported
+from ringback.engine import contactsteps, opening, reported
 from ringback.engine.job import Job
 from ringback.engine.replies import wait_for_reply
 from ringback.engine.sending import send_message
 from ringback.engine.walk import Stopped
-from ringback.journal import messages, runs, waits
+from ringback.journal import locks, messages, runs, waits
 from ringback.problems import Failure
 from ringback.sms import reports
 from ringback.sms.statuses import reached
@@ -46,6 +46,7 @@ def wait_for_delivery(job: Job) -> Any:
 
     if walk.now >= deadline:
         reported.ask(walk, row.path, message_id, goal)
+    walk.guard(locks.message(message_id))
     output = walk.park(
         row._replace(state="waiting"),
         waits.Wait(walk.run.id, row.path, "delivery", reports.wait_key(message_id, goal), deadline),
@@ -146,8 +147,7 @@ def call(job: Job) -> Any:
         event = opening.Event(
             "call", "call", key, {"data": job.inputs.get("inputs") or {}, "files": {}}
         )
-        with runtime.journal.read() as conn:
-            depth = _depth(conn, walk.run)
+        depth = walk.look(lambda conn: _depth(conn, walk.run))
         if depth >= DEEPEST_CALL:
             raise Failure(
                 "refused",
@@ -155,6 +155,7 @@ def call(job: Job) -> Any:
                 "Look for a workflow that calls itself.",
             )
         plan = opening.plan(runtime, workflow, 0, event)
+        walk.guard(*opening.locks_of(plan))
         child = walk.commit(
             lambda conn: opening.open_event(
                 conn, runtime, plan, event, parent=(walk.run.id, row.path)
@@ -171,10 +172,9 @@ def call(job: Job) -> Any:
 
 
 def _child_of(job: Job) -> str:
-    with job.walk.runtime.journal.read() as conn:
-        for one in runs.children(conn, job.walk.run.id):
-            if one.parent_step == job.row.path:
-                return one.id
+    for one in job.walk.look(lambda conn: runs.children(conn, job.walk.run.id)):
+        if one.parent_step == job.row.path:
+            return one.id
     raise Failure("not_found", "The run that this step called is gone.")
 
 
@@ -192,6 +192,7 @@ def _wait_for_run(job: Job, run_id: str) -> Any:
             return {"run": run_id, "state": "timed_out"}
         return None
 
+    walk.guard(locks.call(run_id))
     output = walk.park(
         row._replace(state="waiting", output={"run": run_id}),
         waits.Wait(walk.run.id, row.path, "call", run_id, deadline),
@@ -235,4 +236,7 @@ OPERATIONS: dict[str, Operation] = {
     "wait": wait,
     "stop": stop,
     "call": call,
+    "get_contact": contactsteps.get_contact,
+    "update_contact": contactsteps.update_contact,
+    "tag_contact": contactsteps.tag_contact,
 }

@@ -18,6 +18,7 @@ from ringback.expressions import render
 from ringback.journal import steps, waits
 from ringback.journal.steps import Step as Row
 from ringback.masks import Masks
+from ringback.observe.here import working
 from ringback.problems import Failure
 from ringback.workflow.model import Step
 
@@ -45,6 +46,12 @@ def perform(walk: Walk, step: Step, path: str, row: Row | None) -> Any:
     else:
         began = True
     job = Job(walk, step, action, inputs, row, began)
+    with working(step=path), walk.runtime.traces.step(action.full, path):
+        return _perform(job)
+
+
+def _perform(job: Job) -> Any:
+    action = job.action
     if action.engine is not None:
         operation = OPERATIONS.get(action.engine)
         if operation is None:
@@ -74,7 +81,11 @@ def _action(job: Job) -> Any:
     """An action in Python or by request."""
     walk, action, row = job.walk, job.action, job.row
     repeatable = row.effect != "once" or action.idempotent
-    context = StepContext(walk, row.path, _settings(job))
+    name, settings = _connected(job)
+    # gateways are told nothing that they do not need
+    context = StepContext(
+        walk, row.path, settings, tell_trace=action.connector.kind != "sms-gateway"
+    )
     if job.began:
         if row.state == "intended" and not repeatable:
             return effects.uncertain(walk, row, effects.CRASHED)
@@ -84,12 +95,15 @@ def _action(job: Job) -> Any:
     else:
         walk.before_slow_work()
         walk.rows[row.path] = row
+    if row.effect == "once":
+        walk.before_effect()
     try:
-        output = effects.careful(
-            lambda: invoke.perform(action, job.inputs, context, walk.runtime.transport),
-            job.step.timeout_ms,
-            job.step.title,
-        )
+        with working(connection=name):
+            output = effects.careful(
+                lambda: invoke.perform(action, job.inputs, context, walk.runtime.transport),
+                job.step.timeout_ms,
+                job.step.title,
+            )
     except Failure as failure:
         context.leave_behind()
         return effects.after_failure(walk, job.step, row, failure, repeatable=repeatable)
@@ -110,11 +124,11 @@ def _put(walk: Walk, row: Row) -> Write:
     return lambda conn: steps.put(conn, lease, kept)
 
 
-def _settings(job: Job) -> Mapping[str, Any]:
-    """The settings of the connection that an action works through, where its connector has any."""
+def _connected(job: Job) -> tuple[str, Mapping[str, Any]]:
+    """The connection that an action works through and its settings, where its connector has any."""
     connector = job.action.connector
     if not connector.settings:
-        return {}
+        return "", {}
     runtime = job.walk.runtime
     name = job.inputs.get("connection")
     if name is None:
@@ -131,7 +145,7 @@ def _settings(job: Job) -> Mapping[str, Any]:
                 else f"Name one with `connection`: {', '.join(fitting)}.",
             )
         name = fitting[0]
-    return runtime.connection(str(name))[2]
+    return str(name), runtime.connection(str(name))[2]
 
 
 def drop_wait(walk: Walk, path: str) -> Write:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from sqlalchemy import Connection
+
 from ringback.connectors import callbacks, invoke, verify
 from ringback.connectors.callbacks import Inbound, IncomingRequest, Report
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify import doctor
 from ringback.engine.accept import accept_inbound, accept_report
 from ringback.engine.runtime import Runtime
-from ringback.journal import refused
+from ringback.journal import audit, refused
+from ringback.journal.audit import Actor
 from ringback.journal.refused import BODY_KEPT, Refused
 from ringback.masks import HIDDEN
 from ringback.problems import Failure
@@ -62,7 +65,7 @@ def with_path_token(
     return replace(request, query=[*request.query, *((name, token) for name in names if token)])
 
 
-def replay(runtime: Runtime, refused_id: str) -> list[Taken]:
+def replay(runtime: Runtime, refused_id: str, *, by: Actor) -> list[Taken]:
     """Verify a refused callback by the settings as they are now, at the time when it came, and take in what it says.
 
     What is taken in is refused no longer, so its row goes. Nothing is taken in twice: a copy that the gateway
@@ -79,7 +82,13 @@ def replay(runtime: Runtime, refused_id: str) -> list[Taken]:
         )
     found = _verified(runtime, row)
     taken = [_take(runtime, row.connection, one) for one in found]
-    runtime.journal.write(lambda conn: refused.drop_refused(conn, row.id))
+    facts = {"connection": row.connection, "taken": [one.kind for one in taken]}
+
+    def write(conn: Connection) -> None:
+        refused.drop_refused(conn, row.id)
+        audit.add(conn, by, "callback.replayed", row.id, runtime.clock.now_ms(), facts)
+
+    runtime.journal.write(write)
     return taken
 
 
@@ -88,6 +97,7 @@ def _verified(runtime: Runtime, row: Refused) -> list[callbacks.Report | Inbound
     _, manifest, settings = runtime.connection(row.connection)
     if manifest.callbacks is None:
         raise Failure("refused", f"{manifest.name} has no callbacks any more.")
+    row = row._replace(url=verify.restore_token(manifest, settings, row.url))
     hidden = _hidden(manifest, row)
     if hidden or len(row.body) >= BODY_KEPT:
         raise Failure(

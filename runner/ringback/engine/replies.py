@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ringback.clock import from_ms
+from ringback.engine import media
 from ringback.engine.job import Job
-from ringback.journal import messages, runs, steps, waits
+from ringback.journal import locks, messages, runs, steps, waits
 from ringback.journal.messages import Message
 from ringback.problems import Failure
 from ringback.sms import keywords
@@ -46,11 +47,15 @@ def wait_for_reply(job: Job) -> Any:
         waits.drop_wait(conn, run_id, path)  # from here on nothing is taken for it
         return _output(reply, job.inputs)
 
+    walk.guard(locks.number(number))
     output = walk.park(
         row._replace(state="waiting"),
         waits.Wait(run_id, path, KIND, number, deadline),
         unless=come,
     )
+    if output["message_id"] is not None:
+        output["media"] = media.of_reply(job, output["message_id"])
+        return job.succeed(output, lambda conn: waits.drop_wait(conn, run_id, path))
     return job.succeed(output)
 
 
@@ -133,7 +138,7 @@ def _came_before(conn: Connection, job: Job, number: str) -> Message | None:
 def _output(reply: Message | None, inputs: Mapping[str, Any]) -> dict[str, Any]:
     if reply is None:
         empty = dict.fromkeys(("text", "keyword", "from", "at", "message_id"))
-        return {**empty, "timed_out": True}
+        return {**empty, "media": [], "timed_out": True}
     moment = from_ms(reply.status_at or reply.created_at).isoformat().replace("+00:00", "Z")
     return {
         "text": reply.text,
@@ -141,5 +146,6 @@ def _output(reply: Message | None, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "from": reply.number_from,
         "at": moment,
         "message_id": reply.id,
+        "media": [],
         "timed_out": False,
     }

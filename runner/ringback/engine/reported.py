@@ -7,6 +7,7 @@ that may have come before the gateway's answer to its send waits for that answer
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,13 +16,16 @@ from sqlalchemy import Connection
 
 from ringback.connectors import invoke
 from ringback.connectors.callbacks import Report
-from ringback.engine import effects, opening
-from ringback.engine.context import StepContext
+from ringback.engine import effects, hearing, opening, tracing
+from ringback.engine.context import Context, StepContext
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import NotKept, Walk
 from ringback.ids import first_id, new_id
 from ringback.journal import events, messages
+from ringback.journal.afterwards import once_kept
 from ringback.journal.messages import Message
+from ringback.journal.reports import Report as Heard
+from ringback.observe.here import working
 from ringback.problems import Failure
 from ringback.sms import optout, reports
 from ringback.sms.gate import as_told
@@ -33,15 +37,21 @@ log = logging.getLogger(__name__)
 STATUS = "sms.status"
 
 
-def accept_report(runtime: Runtime, connection: str, report: Report, raw: Any) -> str:
+def accept_report(
+    runtime: Runtime, connection: str, report: Report, raw: Any, *, asked: bool = False
+) -> str:
     """Keep a delivery report, fold it into its message, and let who waits for it go on. Returns the event's id.
 
-    A copy changes nothing. Raises `Failure("internal")` when it could not be kept.
+    A copy changes nothing. `asked`: it is the answer to our question, so the gateway has not called.
+    Raises `Failure("internal")` when it could not be kept.
     """
     now = runtime.clock.now_ms()
     country = str(runtime.settings.project.get("country") or "")
 
+    about: list[str] = []
+
     def write(conn: Connection) -> tuple[str, list[str], list[opening.Opened]]:
+        about.clear()
         added = events.add_event(
             conn,
             id=new_id("evt"),
@@ -53,21 +63,43 @@ def accept_report(runtime: Runtime, connection: str, report: Report, raw: Any) -
             received_at=now,
         )
         if added.duplicate:
+            _heard(conn, runtime, connection, report, asked=asked, now=now)
             return added.id, [], []
         applied = reports.apply_report(conn, connection, report, added.id, country, now)
+        if applied.message is not None and applied.message.run_id is not None:
+            about.append(applied.message.run_id)
         number = applied.message.number_to if applied.message else as_told(report.number, country)
         optout.learn(conn, report.code, number, connection, report.detail or report.raw_status, now)
         made = tell(conn, runtime, applied.changes)
         if applied.message is None and not applied.early:
-            data = _said(runtime, None, report.status, raw, connection)
+            data = _said(runtime, None, report.status, raw, connection, report.code)
             made += _open_each(conn, runtime, connection, applied.report.id, data)
+            if not asked:
+                hearing.hear(conn, runtime, connection, "unknown_message", now)
+        _heard(conn, runtime, connection, report, asked=asked, now=now)
         return added.id, applied.woken, made
 
-    event_id, woken, made = runtime.journal.write(write)
+    began, arrived = time.perf_counter(), time.time_ns()
+    event_id, woken, made = opening.keep(runtime, write)
+    runtime.metrics.observe("callback_fold_seconds", time.perf_counter() - began, connection)
+    tracing.callback(runtime, connection, "report", about, arrived)
+    if report.at_ms is not None:
+        runtime.metrics.observe(
+            "callback_lag_seconds", max(0, now - report.at_ms) / 1000, connection
+        )
     opening.woken(runtime, woken)
     for one in made:
         opening.opened(runtime, one)
     return event_id
+
+
+def _heard(
+    conn: Connection, runtime: Runtime, connection: str, report: Report, *, asked: bool, now: int
+) -> None:
+    if not asked:
+        hearing.hear(conn, runtime, connection, "report", now)
+    if report.status == "unknown" and report.raw_status:
+        hearing.hear(conn, runtime, connection, "unknown_status", now, report.raw_status)
 
 
 def tell(
@@ -79,21 +111,30 @@ def tell(
     """
     made = []
     for message, report in changes:
-        data = _said(runtime, message, message.status, report.raw, report.connection)
+        once_kept(conn, partial(_count, runtime, message, report))
+        data = _said(runtime, message, message.status, report.raw, report.connection, report.code)
         made += _open_each(conn, runtime, report.connection, report.id, data, claim=claim)
     if made and not claim:
-        runtime.executor.notify(runtime.clock.now_ms())
+        once_kept(conn, partial(runtime.executor.notify, runtime.clock.now_ms()))
     return made
+
+
+def _count(runtime: Runtime, message: Message, report: Heard) -> None:
+    runtime.metrics.count("message_statuses", message.connection, message.status)
+    if message.status == report.status == "delivered":
+        took = max(0, report.received_at - message.created_at) / 1000
+        runtime.metrics.observe("delivery_seconds", took, message.connection)
 
 
 def silence(conn: Connection, runtime: Runtime, message_id: str, now: int) -> Message:
     """A deadline has passed in silence: the message is `unknown`, and who listens for that is told."""
     message, changed = reports.silence(conn, message_id, now)
     if changed:
+        once_kept(conn, partial(runtime.metrics.count, "silent_messages", message.connection))
         data = _said(runtime, message, message.status, {}, message.connection)
         key = f"{message.id}:silence"
         if _open_each(conn, runtime, message.connection, key, data, claim=False):
-            runtime.executor.notify(now)
+            once_kept(conn, partial(runtime.executor.notify, now))
     return message
 
 
@@ -104,16 +145,16 @@ def ask(walk: Walk, path: str, message_id: str, goal: str) -> None:
     Raises `NotKept` when its answer could not be kept.
     """
     runtime = walk.runtime
-    with runtime.journal.read() as conn:
-        message = messages.get_message(conn, message_id)
-        ids = messages.ids_of(conn, message_id)
+    message, ids = walk.look(
+        lambda conn: (messages.get_message(conn, message_id), messages.ids_of(conn, message_id))
+    )
     if message is None or reached(message.status, goal) or not ids:
         return
     walk.before_slow_work()
     context = StepContext(walk, path, {})
     for gateway_id in ids:
         try:
-            answer = _asked(runtime, message, gateway_id, context)
+            answer = asked(runtime, message, gateway_id, context)
         except Failure as failure:
             said = f"{message.connection} was asked what became of the message. {failure.message}"
             walk.note(path, said, {"code": failure.code})
@@ -124,7 +165,9 @@ def ask(walk: Walk, path: str, message_id: str, goal: str) -> None:
         said = f"{message.connection} was asked what became of the message. It said: {word}."
         walk.note(path, said, {"status": answer.status})
         try:
-            accept_report(runtime, message.connection, answer, runtime.masks.value(answer.raw))
+            accept_report(
+                runtime, message.connection, answer, runtime.masks.value(answer.raw), asked=True
+            )
         except Failure as failure:
             raise NotKept(str(failure)) from failure
 
@@ -167,7 +210,7 @@ def _ask_silent(runtime: Runtime, message_id: str, mute: set[str]) -> None:
         return
     for gateway_id in ids:
         try:
-            answer = _asked(runtime, message, gateway_id, None)
+            answer = asked(runtime, message, gateway_id)
         except Failure as failure:
             log.warning("%s was asked about %s: %s", message.connection, message_id, failure)
             if failure.code in ("unreachable", "no_answer", "throttled", "unauthorized"):
@@ -175,32 +218,45 @@ def _ask_silent(runtime: Runtime, message_id: str, mute: set[str]) -> None:
             return
         if answer is None:
             return
-        accept_report(runtime, message.connection, answer, runtime.masks.value(answer.raw))
+        accept_report(
+            runtime, message.connection, answer, runtime.masks.value(answer.raw), asked=True
+        )
 
 
-def _asked(
-    runtime: Runtime, message: Message, gateway_id: str, context: StepContext | None
+def asked(
+    runtime: Runtime, message: Message, gateway_id: str | None, context: Context | None = None
 ) -> Report | None:
+    """What a gateway says of a message when asked; None where it cannot be. Raises `Failure`."""
     _, manifest, settings = runtime.connection(message.connection)
     if manifest.implementing(STATUS) is None:
         return None
-    if context is not None:
-        context.settings = settings
-    asked = {"id": message.id, "to": message.number_to, "gateway_id": gateway_id}
-    return effects.careful(
-        lambda: invoke.ask_status(manifest, settings, asked, runtime.transport, context=context),
-        None,
-        STATUS,
-    )
+    context = context or Context(runtime, settings)
+    context.settings = settings
+    about = {"id": message.id, "to": message.number_to, "gateway_id": gateway_id}
+    with working(connection=message.connection):
+        return effects.careful(
+            lambda: invoke.ask_status(
+                manifest, settings, about, runtime.transport, context=context
+            ),
+            None,
+            STATUS,
+        )
 
 
 def _said(
-    runtime: Runtime, message: Message | None, status: str, raw: Any, connection: str
+    runtime: Runtime,
+    message: Message | None,
+    status: str,
+    raw: Any,
+    connection: str,
+    code: str | None = None,
 ) -> dict[str, Any]:
     """What `sms.reported` gives to a run."""
     return {
         "message": reports.as_output(message) if message is not None else {},
         "status": status,
+        "code": code,
+        "detail": message.detail if message is not None else None,
         "raw": runtime.masks.value(raw),
         "connection": connection,
     }

@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringback.engine import ending, media, step
+from sqlalchemy import Connection
+
+from ringback.engine import ending, media, opening, step
 from ringback.engine.executor import Warm
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import Canceled, NotKept, Parked, Stopped, Walk
 from ringback.journal import events, runs, steps
 from ringback.journal.runs import Lease, LeaseLost
+from ringback.journal.steps import Step as Row
+from ringback.observe.here import working
+from ringback.observe.traces import origin
 from ringback.problems import Failure
+from ringback.workflow.model import Workflow
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +25,18 @@ TRY_AGAIN_MS = 15_000
 """How long a run rests that could not be written down."""
 
 
-def advance(runtime: Runtime, run_id: str, warm: Warm | None = None) -> None:
+def advance(runtime: Runtime, run_id: str, warm: Warm | None = None) -> bool:
     """Walk a run on: over its steps from the journal's results, until it ends or waits.
 
     With `warm` we hold the run and have walked none of it; else it is claimed first, and nothing happens
-    where another holds it or it has ended. Nothing is raised for what goes wrong in the run itself.
+    where another holds it, it has ended or is not due: then False. Nothing is raised for what goes wrong in the
+    run itself.
     """
+    with working(run=run_id):
+        return _advance(runtime, run_id, warm)
+
+
+def _advance(runtime: Runtime, run_id: str, warm: Warm | None) -> bool:
     lease = warm.lease if warm is not None else None
     walk: Walk | None = None
     try:
@@ -33,19 +45,25 @@ def advance(runtime: Runtime, run_id: str, warm: Warm | None = None) -> None:
         else:
             lease = claim(runtime, run_id)
             if lease is None:
-                return
+                return False
             walk = _open(runtime, lease)
-        _drive(walk)
+        of = origin(run_id, walk.kind, walk.data)
+        with working(workflow=walk.workflow.id), runtime.traces.work(of, walk.workflow.id):
+            _drive(walk)
     except LeaseLost as lost:
+        runtime.metrics.count("lease_losses")
         log.warning("Left a run alone: %s", lost)
         if walk is not None:
             _tell_facts(walk)
     except NotKept as error:
         log.error("%s is put off: %s", run_id, error)
+        if walk is not None:
+            _tell_facts(walk)
         _put_off(runtime, lease)
     except Exception as error:
         log.exception("%s broke", run_id)
         _give_up(runtime, lease, error)
+    return True
 
 
 def _tell_facts(walk: Walk) -> None:
@@ -58,23 +76,46 @@ def _tell_facts(walk: Walk) -> None:
 def claim(runtime: Runtime, run_id: str) -> Lease | None:
     """Take a run that is free. Raises `NotKept` where the journal fails."""
     now = runtime.clock.now_ms()
+    tried: list[Lease | None] = []
+
+    def write(conn: Connection) -> Lease | None:
+        tried.append(runs.claim(conn, run_id, runtime.holder, now))
+        return tried[-1]
+
     try:
-        return runtime.journal.write(lambda conn: runs.claim(conn, run_id, runtime.holder, now))
+        return runtime.journal.write(write)
     except Failure as failure:
+        if tried:  # it may have been kept all the same, and then nobody would walk what we hold
+            _put_off(runtime, tried[-1])
         raise NotKept(str(failure)) from failure
 
 
 def _open(runtime: Runtime, lease: Lease) -> Walk:
     """The run as the journal has it."""
-    with runtime.journal.read() as conn:
+
+    def everything(conn: Connection) -> tuple[runs.Run | None, events.Event | None, list[Row]]:
         run = runs.get_run(conn, lease.run_id)
         event = events.get_event(conn, run.event_id) if run is not None else None
-        done = steps.of_run(conn, lease.run_id)
+        return run, event, steps.of_run(conn, lease.run_id)
+
+    try:
+        run, event, done = runtime.journal.look(everything)
+    except Failure as failure:
+        raise NotKept(str(failure)) from failure
     if run is None or event is None:
         raise LeaseLost(lease)
-    workflow = runtime.definition(run.definition)
+    workflow = _definition(runtime, run.definition)
     rows = {row.path: row for row in done}
     return Walk(runtime, Warm(lease, run, event.data, event.kind, workflow), rows)
+
+
+def _definition(runtime: Runtime, content_hash: str) -> Workflow:
+    try:
+        return runtime.definition(content_hash)
+    except Failure as failure:
+        if failure.code != "internal":
+            raise
+        raise NotKept(str(failure)) from failure
 
 
 def _drive(walk: Walk) -> None:
@@ -163,10 +204,13 @@ def _give_up(runtime: Runtime, lease: Lease | None, error: Exception) -> None:
     shown = runtime.masks.value(error_of(said))
     now = runtime.clock.now_ms()
     try:
-        runtime.journal.write(lambda conn: runs.finish(conn, lease, "failed", now, error=shown))
+        woken = runtime.journal.write(
+            lambda conn: ending.end_held(runtime, conn, lease, "failed", now, error=shown)
+        )
     except LeaseLost:
         return
     except Failure:
         runtime.stuck.append(lease)
         return
     runtime.ended(lease.run_id)
+    opening.woken(runtime, woken)

@@ -12,19 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ringback.clock import Clock, SystemClock
+from ringback.access import vault
+from ringback.clock import Clock, SharedClock, SystemClock, uptime
 from ringback.connectors import catalogue as catalogues
 from ringback.connectors import values
 from ringback.connectors.catalogue import Catalogue
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.transport import Sender, Transport
+from ringback.connectors.watched import Watched
 from ringback.engine.executor import Executor, InlineExecutor
+from ringback.engine.senders import Senders
 from ringback.ids import new_id
 from ringback.journal import definitions, holders
 from ringback.journal.files import FileStore
 from ringback.journal.journal import Journal
 from ringback.journal.runs import Lease
 from ringback.masks import Masks
+from ringback.observe.metrics import Metrics
+from ringback.observe.traces import OFF, Traces
 from ringback.problems import Failure
 from ringback.settings import Connection, Settings
 from ringback.workflow import load
@@ -34,6 +39,8 @@ log = logging.getLogger(__name__)
 
 HOLDER_LIVES_MS = 30_000
 """How long a holder counts as alive after its last heartbeat."""
+_CAUTION_MS = 1_000
+"""So much earlier a process takes itself for dead than others do."""
 _DEFINITIONS_KEPT = 256
 
 
@@ -52,9 +59,15 @@ class Runtime:
     executor: Executor
     holder: str
     timezone: ZoneInfo
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = OFF
     started_at: int = 0
     stopping: bool = False
     stuck: list[Lease] = field(default_factory=list)
+    last_heard: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
+    senders: Senders = field(default_factory=Senders, repr=False)
+    _life: int = field(default=0, repr=False)
+    _lives_until: float = field(default=0.0, repr=False)
     _parsed: OrderedDict[str, Workflow] = field(default_factory=OrderedDict, repr=False)
     _kept: set[str] = field(default_factory=set, repr=False)
     _connections: dict[str, tuple[Connection, Manifest, Mapping[str, Any]]] = field(
@@ -78,13 +91,16 @@ class Runtime:
             self.journal.write(lambda conn: holders.leave(conn, self.holder, self.clock.now_ms()))
         except Failure as failure:
             log.warning("The holder could not sign off: %s", failure)
+        if isinstance(self.clock, SharedClock):
+            self.clock.close()
         self.journal.close()
-        if isinstance(self.transport, Transport):
+        if isinstance(self.transport, Watched):
             self.transport.close()
+        self.traces.close()
 
     def beat(self) -> None:
         """Prolong this holder's life; called every few seconds."""
-        now = self.clock.now_ms()
+        now, began = self.clock.now_ms(), uptime()
         holder = holders.Holder(
             self.holder,
             socket.gethostname(),
@@ -93,6 +109,16 @@ class Runtime:
             self.started_at,
         )
         self.journal.write(lambda conn: holders.beat(conn, holder))
+        if began >= self._lives_until:
+            self._life += 1
+        self._lives_until = began + (HOLDER_LIVES_MS - _CAUTION_MS) / 1000
+
+    def life(self) -> int:
+        """Which of its lives this process is in: another number when others may have taken it for dead in between.
+
+        Measured by a clock that went on while the process stood still; 0 while it may be taken for dead now.
+        """
+        return self._life if uptime() < self._lives_until else 0
 
     def take_over(self) -> int:
         """Make the runs of dead holders due again; how many."""
@@ -100,6 +126,7 @@ class Runtime:
             lambda conn: holders.lapse_dead(conn, self.clock.now_ms(), socket.gethostname())
         )
         if freed:
+            self.metrics.count("take_overs", by=len(freed))
             log.warning("Took over %d runs from a holder that is gone", len(freed))
         return len(freed)
 
@@ -108,8 +135,7 @@ class Runtime:
         known = self._parsed.get(content_hash)
         if known is not None:
             return known
-        with self.journal.read() as conn:
-            kept = definitions.get_definition(conn, content_hash)
+        kept = self.journal.look(lambda conn: definitions.get_definition(conn, content_hash))
         if kept is None:
             raise Failure(
                 "not_found", "The version of the workflow that this run began with is gone."
@@ -190,6 +216,21 @@ class Runtime:
                 event.set()
 
 
+def _file_store(settings: Settings) -> FileStore:
+    if settings.files_at is None:
+        return FileStore(settings.files_folder)
+    from ringback.journal.bucket import Bucket
+
+    return Bucket(settings.files_folder, settings.files_at.url, settings.files_at.options)
+
+
+def _clock(journal: Journal) -> Clock:
+    """The clock that every process of this journal goes by."""
+    if journal.server_ms() is None:
+        return SystemClock()
+    return SharedClock(lambda: journal.server_ms() or 0)
+
+
 def secrets_of(settings: Settings, catalogue: Catalogue) -> set[str]:
     """Every secret value of a project: the settings' own, and what stands in secret fields of connections."""
     found = set(settings.secrets)
@@ -208,25 +249,37 @@ def open_runtime(
     executor: Executor | None = None,
     catalogue: Catalogue | None = None,
     workflows: WorkflowSet | None = None,
+    traces: Traces = OFF,
 ) -> Runtime:
     """Open the journal and put a runtime together; nothing runs before `start`.
 
     Without an `executor` runs are advanced only by `inline.drain`; `worker.LocalExecutor` has threads.
-    Raises `Failure` when the journal cannot be opened.
+    Secrets that the journal keeps are filled into the settings. Raises `Failure` when the journal cannot be opened,
+    and `Mistakes` when such a secret is missing or does not open.
     """
-    clock = clock or SystemClock()
     catalogue = catalogue or catalogues.load_catalogue(settings.folder)
-    journal = Journal.open(settings.journal_path, clock)
+    journal = Journal.open(settings.journal, clock or SystemClock())
+    try:
+        journal.clock = clock = clock or _clock(journal)
+        settings = vault.fill(settings, journal)
+    except BaseException:
+        journal.close()
+        raise
+    metrics = Metrics()
+    metrics.built(journal.kind)
+    journal.on_commit = metrics.committed
     return Runtime(
         settings=settings,
         catalogue=catalogue,
         workflows=workflows if workflows is not None else load.load_folder(settings, catalogue),
         journal=journal,
-        files=FileStore(settings.files_folder),
-        transport=transport or Transport(),
+        files=_file_store(settings),
+        transport=Watched(transport or Transport(), metrics, traces),
         clock=clock,
         masks=Masks(secrets_of(settings, catalogue)),
         executor=executor or InlineExecutor(),
         holder=new_id("hld"),
         timezone=ZoneInfo(str(settings.project.get("timezone") or "UTC")),
+        metrics=metrics,
+        traces=traces,
     )

@@ -14,8 +14,9 @@ from ringback.engine import answering, effects, reported
 from ringback.engine.context import StepContext
 from ringback.engine.job import Job
 from ringback.engine.runtime import Runtime
-from ringback.journal import messages, steps, waits
+from ringback.journal import locks, messages, steps, waits
 from ringback.journal.messages import Message
+from ringback.observe.here import working
 from ringback.problems import Failure
 from ringback.settings import Limits
 from ringback.sms import gate, optout, reports, room, send
@@ -48,10 +49,10 @@ def worded(runtime: Runtime, text: str) -> str:
     return plain_quotes(text) if runtime.settings.messages.plain_quotes else text
 
 
-def costs(runtime: Runtime, name: str, text: str) -> Cost:
-    """What a text takes and costs through a connection."""
+def costs(runtime: Runtime, name: str, text: str, number: str) -> Cost:
+    """What a text to a number (E.164) takes and costs through a connection."""
     connection, manifest, _ = runtime.connection(name)
-    return cost_of(text, connection.prices, manifest.price.per if manifest.price else "")
+    return cost_of(text, connection.prices, manifest.price.per if manifest.price else "", number)
 
 
 class _Send:
@@ -77,8 +78,10 @@ class _Send:
             settings.messages,
             self.walk.now,
             answers=answering.is_answer(self.walk.workflow),
+            repeats=job.inputs.get("repeat") == "allowed",
         )
         self.gate = gate.judge(self.sending)
+        self.count_verdict(self.ways[0], self.gate, all_of_it=False)
         gate.pass_or_fail(self.gate)
         job.row = job.row._replace(state="intended", wake_at=None)
         message = send.draft(
@@ -89,8 +92,7 @@ class _Send:
     def go_on(self) -> Any:
         """The journal knows of this step: it waited for another try, or Ringback stopped in the middle of it."""
         job = self.job
-        with self.runtime.journal.read() as conn:
-            known = messages.of_step(conn, self.walk.run.id, job.row.path)
+        known = self.walk.look(lambda conn: messages.of_step(conn, self.walk.run.id, job.row.path))
         if not known:
             return self.begin()
         message = known[-1]
@@ -150,9 +152,7 @@ class _Send:
             if full is not None and not full.passed:
                 return made or gate.Gate(message.number_to or "", (full,)), message
             if made is not None:
-                told = send.judged(
-                    message, made, costs(self.runtime, message.connection, message.text)
-                )
+                told = send.judged(message, made, self.costs(message))
             steps.put(conn, lease, kept)
             if new:
                 masked = told._replace(text=self.runtime.masks.text(told.text))
@@ -161,15 +161,36 @@ class _Send:
                 messages.move(conn, message.id, message.connection, self.walk.now)
             return made, told
 
+        self.walk.guard(*self.judged_under(message, new=new))
         answer = self.walk.commit(write)
         assert answer is not None
         judged, message = answer
         if judged is not None:
+            self.count_verdict(message.connection, judged)
             gate.pass_or_fail(judged)
             if judged.until is not None:
                 self.put_off(message, judged.verdicts[-1], judged.until, new=new)
         self.walk.rows[row.path] = row
         return message
+
+    def count_verdict(self, name: str, made: gate.Gate, *, all_of_it: bool = True) -> None:
+        """Count what the gate said last; one that passed counts when all checks are done."""
+        last = made.verdicts[-1]
+        if not last.passed:
+            said = "refused" if last.until is None else "put_off"
+            self.runtime.metrics.count("gate_verdicts", name, last.check, said)
+        elif all_of_it:
+            self.runtime.metrics.count("gate_verdicts", name, "all", "passed")
+
+    def costs(self, message: Message) -> Cost:
+        return costs(self.runtime, message.connection, message.text, message.number_to or "")
+
+    def judged_under(self, message: Message, *, new: bool) -> list[locks.Lock]:
+        """The locks under which the gate judges: nobody else sends the same words, or takes the same place."""
+        held = [locks.number(message.number_to or "") if new else locks.message(message.id)]
+        if self.runtime.connection(message.connection)[0].limits != NO_LIMITS:
+            held.append(locks.limits(message.connection))
+        return held
 
     def room(self, conn: Connection, name: str, *, again: bool) -> gate.Verdict | None:
         """Take a place in the connection's rate and count its cap; None where it has no limits."""
@@ -180,6 +201,7 @@ class _Send:
         )
         if limits == NO_LIMITS:
             return None
+        locks.hold(conn, locks.limits(name))
         if self.holds_place(conn, name):
             return room.free(name)
         if not again:
@@ -213,6 +235,7 @@ class _Send:
         moved = partial(
             messages.move, message_id=message.id, connection=message.connection, now=self.walk.now
         )
+        self.walk.guard(locks.message(message.id))
         self.walk.park(
             row._replace(state="waiting"),
             waits.Wait(self.walk.run.id, row.path, "gate", key, until),
@@ -237,15 +260,28 @@ class _Send:
                 context=context,
             )
 
+        self.walk.before_effect()
+        outcome = "broke"
         try:
-            return effects.careful(once, self.job.step.timeout_ms, self.job.step.title)
+            with working(connection=message.connection):
+                result = effects.careful(once, self.job.step.timeout_ms, self.job.step.title)
+            outcome = result.status
+            return result
+        except Failure as failure:
+            outcome = failure.code
+            raise
         finally:
             context.leave_behind()
+            self.runtime.metrics.count("sends", message.connection, outcome)
 
     def took(self, message: Message, result: SendResult) -> Any:
         now = self.walk.now
         named = (result.gateway_id,) if result.gateway_id is not None else ()
-        heard = reports.Heard(result.status if result.status != "unknown" else "accepted")
+        heard = reports.Heard(
+            result.status if result.status != "unknown" else "accepted",
+            cost=result.cost,
+            currency=result.currency,
+        )
 
         def write(conn: Connection) -> None:
             changes = reports.took(
@@ -254,7 +290,6 @@ class _Send:
                 heard,
                 now,
                 gateway_ids=result.gateway_ids or named,
-                cost=result.cost,
                 segments=result.segments,
             )
             reported.tell(conn, self.runtime, changes, claim=False)
@@ -266,9 +301,13 @@ class _Send:
                 reports.settle(conn, known, now)
 
         self.walk.fact(late)
+        told = result.gateway_ids or named
+        self.walk.guard(*reports.locks_of(message.id, message.connection, told))
         message = message._replace(
             gateway_id=result.gateway_id,
-            cost=result.cost,
+            cost=result.cost or message.cost,
+            currency=result.currency if result.cost else message.currency,
+            cost_source="gateway" if result.cost else message.cost_source,
             segments=result.segments or message.segments,
             status=heard.status,
             status_at=now,
@@ -282,6 +321,7 @@ class _Send:
     def failed(self, message: Message, failure: Failure) -> Any:
         """It is tried again, or in doubt, or has failed for good."""
         idempotent = self.action(message.connection).idempotent
+        self.guard_doubt(message)
         try:
             output = effects.after_failure(
                 self.walk,
@@ -293,6 +333,7 @@ class _Send:
             )
         except Failure:
             now = self.walk.now
+            self.walk.guard(locks.number(message.number_to or ""))
             refused = failure.code in send.STAYS or failure.code == "refused"
             said = reports.Heard(
                 "rejected" if refused else "failed", None, None, failure.code, failure.message
@@ -308,10 +349,16 @@ class _Send:
 
     def doubt(self, message: Message, error: dict[str, Any]) -> Any:
         """Whether it went nobody knows: a report that has come may say so."""
+        self.guard_doubt(message)
         output = effects.uncertain(
             self.walk, self.job.row, error, lambda conn: self.settled(conn, message.id)
         )
         return self.job.succeed(output, urgent=True)
+
+    def guard_doubt(self, message: Message) -> None:
+        """No report of the message comes in while it is looked for."""
+        number = message.number_to or ""
+        self.walk.guard(locks.unmatched(message.connection, number), locks.message(message.id))
 
     def settled(self, conn: Connection, message_id: str) -> dict[str, Any] | None:
         found = reports.in_doubt(conn, message_id, self.walk.now)
@@ -335,6 +382,7 @@ class _Send:
 
 
 def _end(conn: Connection, message_id: str, heard: reports.Heard, now: int) -> None:
+    locks.hold(conn, locks.message(message_id))
     message = messages.get_message(conn, message_id)
     if message is not None:
         messages.update_message(conn, reports.fold(message, heard, now))

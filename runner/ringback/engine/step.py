@@ -178,6 +178,8 @@ def _record_failure(walk: Walk, step: Step, path: str, failure: Failure) -> Row:
     error["step"] = inner or step.id or path
     if not error["where"]:
         error["where"] = f"step {step.title}"
+    if step.uses:
+        walk.runtime.metrics.count("step_failures", step.uses, failure.code)
     before = walk.rows.get(path) or _row(walk, step, path, "failed")
     return walk.record(
         before._replace(state="failed", finished_at=walk.now, error=error, wake_at=None),

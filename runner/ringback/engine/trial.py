@@ -37,4 +37,4 @@ def trial(runtime: Runtime, to: str, text: str, through: str | None = None) -> T
             if said.verdicts[-1].passed and limits != sending.NO_LIMITS:
                 full = room.cap(conn, name, limits, runtime.timezone, now)
                 said = said._replace(verdicts=(*said.verdicts, full))
-    return Trial(said, name, text, sending.costs(runtime, name, text))
+    return Trial(said, name, text, sending.costs(runtime, name, text, asked.number))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from ringback.engine import scope as scopes
 from ringback.engine.executor import Warm
 from ringback.engine.runtime import Runtime
-from ringback.journal import notes, runs, steps, waits
+from ringback.journal import locks, notes, runs, steps, waits
 from ringback.journal.steps import Step as Row
 from ringback.problems import Failure
 
@@ -60,11 +60,13 @@ class Walk:
         self.data = warm.data
         self.workflow = warm.workflow
         self.rows = rows
-        self.scope = scopes.opening(runtime, warm.run, warm.data)
+        self.scope = scopes.opening(runtime, warm.run, warm.data, warm.workflow)
         self.deadlines: list[int] = []
         self.result: Any = None
         self.taken = 0
+        self._life = runtime.life()
         self._later: list[Write] = []
+        self._guards: set[locks.Lock] = set()
         self._urgent = False
         self._handed_in: list[Future[Any]] = []
         self._facts: list[Write] = []
@@ -117,6 +119,10 @@ class Walk:
         self._urgent = self._urgent or urgent
         return row
 
+    def guard(self, *several: locks.Lock) -> None:
+        """Let the next commit begin by holding these locks, for what it reads in order to decide what to write."""
+        self._guards.update(several)
+
     def also(self, write: Write) -> None:
         """Something else to be written with the next commit."""
         self._later.append(write)
@@ -132,18 +138,31 @@ class Walk:
         """Hand in results that must not be lost to something that takes long; does not wait."""
         if self._urgent:
             later = self._take_later()
-            self._handed_in.append(self.runtime.journal.submit(lambda conn: _all(conn, later)))
+            self._handed_in.append(self.runtime.journal.submit(later))
+
+    def before_effect(self) -> None:
+        """Called right before something that must happen once.
+
+        Where this process stood still since the run was taken up, for so long that others may have taken it for
+        dead, the journal is asked whose the run is. Raises as `commit` does.
+        """
+        while not self._life or self._life != self.runtime.life():
+            self.runtime.beat()
+            self._life = self.runtime.life()
+            self.commit()
 
     def commit(self, write: Callable[[Connection], T] | None = None) -> T | None:
         """Write down all that gathered, then `write`, as one; it is on disk when this returns.
 
         When somebody asked to cancel the run, `write` is left out and `Canceled` raised.
         """
-        later, lease = self._take_later(), self.lease
+        guards, lease = tuple(self._guards), self.lease
+        later = self._take_later()
 
         def everything(conn: Connection) -> tuple[bool, T | None]:
+            locks.hold(conn, *guards)
             cancel = runs.check(conn, lease)
-            _all(conn, later)
+            later(conn)
             return cancel, None if cancel or write is None else write(conn)
 
         cancel, made = self.keep(everything)
@@ -156,7 +175,7 @@ class Walk:
         later = self._take_later()
 
         def everything(conn: Connection) -> T:
-            _all(conn, later)
+            later(conn)
             return write(conn)
 
         return self.keep(everything)
@@ -232,10 +251,26 @@ class Walk:
         self.end_with(lambda conn: runs.park(conn, lease, "queued", now))
         raise Parked
 
-    def _take_later(self) -> list[Write]:
+    def look(self, fn: Callable[[Connection], T]) -> T:
+        """What `fn` finds in the journal. Raises `NotKept` where it cannot be read."""
+        try:
+            return self.runtime.journal.look(fn)
+        except Failure as failure:
+            if failure.code != "internal":
+                raise
+            raise NotKept(str(failure)) from failure
+
+    def _take_later(self) -> Write:
+        """What gathered, as one write under its locks."""
         later, self._later = self._later, []
+        guards, self._guards = self._guards, set()
         self._urgent = False
-        return later
+
+        def write(conn: Connection) -> None:
+            locks.hold(conn, *guards)
+            _all(conn, later)
+
+        return write
 
 
 def _all(conn: Connection, several: list[Write]) -> None:
