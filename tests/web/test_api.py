@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
+from sqlalchemy import Connection
+from tests.journal.rows import a_step, held_run
 
+from ringback.access import roles
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
-from ringback.journal import messages
+from ringback.journal import messages, runs, steps
+from ringback.journal.heard import put_heard
 from ringback.web.api_table import OPERATIONS
-from ringback.web.operations import BASE
+from ringback.web.operations import BASE, JSON
 from ringback.web.schemas import COMPONENTS
 
 Bearer = dict[str, str]
@@ -28,7 +32,18 @@ def get(client: Any, path: str, bearer: Bearer, status: int = 200) -> Any:
     return answer.json
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "DELETE"])
+def test_a_path_of_its_own_word_is_no_run(client: Any, bearer: Bearer, method: str) -> None:
+    answer = client.open(f"{BASE}/runs/settle", method=method, headers=bearer)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+    assert answer.json["error"]["code"] == "method_not_allowed"
+
+
+KNOWN_ONLY = [operation for operation in OPERATIONS if operation.scope != roles.NONE]
+
+
+@pytest.mark.parametrize("operation", KNOWN_ONLY, ids=lambda operation: operation.id)
 def test_no_operation_answers_without_a_token(client: Any, operation: Any) -> None:
     path = BASE + re.sub(r"\{\w+\}", "x", operation.path)
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}):
@@ -64,6 +79,7 @@ def test_wrong_parameters_are_named_all_at_once(client: Any, bearer: Bearer) -> 
     said = [(problem["message"], problem["next"]) for problem in error["problems"]]
     assert said[0] == ("sate is not a parameter.", "Did you mean state?")
     assert "“nope” is not one of" in said[1][0]
+    assert "“” is not one of" in get(client, "/runs?state=failed,", bearer, 422)["error"]["message"]
     assert said[2][0] == "limit is 900, not between 1 and 200."
 
 
@@ -83,6 +99,28 @@ def test_settling_what_is_not_uncertain_is_409(client: Any, bearer: Bearer) -> N
     answer = client.post(path, json={"how": "maybe"}, headers=bearer)
     assert answer.status_code == 422
     assert len(answer.json["error"]["problems"]) == 2
+
+
+def test_many_uncertain_steps_are_settled_at_once(
+    client: Any, runtime: Runtime, bearer: Bearer
+) -> None:
+    def doubt(conn: Connection, name: str) -> str:
+        lease = held_run(conn, workflow=name)
+        steps.put(conn, lease, a_step(state="uncertain"))
+        runs.park(conn, lease, "uncertain", None)
+        return lease.run_id
+
+    here, there = (
+        runtime.journal.write(partial(doubt, name=name)) for name in ("plain", "another")
+    )
+    path = f"{BASE}/runs/settle"
+    for wrong in ({"how": "give_up"}, {"how": "sent", "workflows": "plain"}, {}):
+        assert client.post(path, json=wrong, headers=bearer).status_code == 422
+    answer = client.post(path, json={"how": "sent", "workflow": "plain"}, headers=bearer)
+    assert (answer.status_code, answer.json) == (200, {"settled": [{"run": here, "path": "confirmation"}]})  # fmt: skip
+    nothing = {"how": "sent", "connection": "front-desk"}  # it did not text
+    assert client.post(path, json=nothing, headers=bearer).json == {"settled": []}
+    assert client.post(path, json={"how": "again"}, headers=bearer).json["settled"] == [{"run": there, "path": "confirmation"}]  # fmt: skip
 
 
 def test_messages_are_listed(client: Any, runtime: Runtime, bearer: Bearer) -> None:
@@ -142,6 +180,9 @@ def test_a_run_is_started_by_hand(client: Any, runtime: Runtime, bearer: Bearer)
     story = get(client, f"/runs/{answer.json['run']}", bearer)
     assert [file["name"] for file in story["files"]] == ["a.pdf"]
     assert client.post(path, json={"data": [1]}, headers=bearer).status_code == 422
+    null = client.post(path, data="null", content_type="application/json", headers=bearer)
+    assert null.status_code == 422
+    assert client.post(path, headers=bearer).status_code == 202
     assert client.post(f"{BASE}/workflows/none/runs", json={}, headers=bearer).status_code == 404
 
 
@@ -152,7 +193,9 @@ def test_the_description_is_openapi_3_1_of_what_is_routed(client: Any, app: Flas
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule.removeprefix(BASE)), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith(BASE) and not rule.rule.endswith("openapi.json")
+        if rule.rule.startswith(BASE)
+        and not rule.rule.endswith("openapi.json")
+        and not rule.endpoint.startswith("api.no other than")
     }
     assert routed == {(path, method) for path, of in described["paths"].items() for method in of}
     ids = [
@@ -169,12 +212,31 @@ def test_the_description_is_openapi_3_1_of_what_is_routed(client: Any, app: Flas
 def test_answers_have_the_shape_that_is_described(client: Any, bearer: Bearer) -> None:
     client.post("/hooks/plain", json={})
     run = get(client, "/runs", bearer)["runs"][0]["id"]
+    client.put(f"{BASE}/contacts/+447700900077", json={"name": "Amina"}, headers=bearer)
     for operation in OPERATIONS:
-        if operation.method != "GET":
+        if operation.method != "GET" or operation.gives != JSON:
             continue
-        path = operation.path.replace("{run}", run)
+        path = operation.path.replace("{run}", run).replace("{number}", "+447700900077")
         schema = {**operation.answer, "components": {"schemas": dict(COMPONENTS)}}
         Draft202012Validator(schema).validate(get(client, path, bearer))
+
+
+def test_connections_tell_when_their_gateways_last_called(
+    client: Any, runtime: Runtime, bearer: Bearer
+) -> None:
+    before = get(client, "/connections", bearer)["connections"]
+    assert {"name": "front-desk", "uses": "mysmsgate", "last_heard": {}, "unknown_statuses": []} in before  # fmt: skip
+    for kind, word in (("ping", ""), ("unknown_status", "BUFFERED")):
+        runtime.journal.write(
+            partial(put_heard, connection="front-desk", kind=kind, now=7, word=word)
+        )
+    (after,) = [
+        one
+        for one in get(client, "/connections", bearer)["connections"]
+        if one["name"] == "front-desk"
+    ]
+    assert after["last_heard"] == {"ping": 7, "unknown_status": 7}
+    assert after["unknown_statuses"] == [{"status": "BUFFERED", "times": 1, "last_at": 7}]
 
 
 def test_metrics_tell_what_happened(client: Any) -> None:
@@ -184,7 +246,7 @@ def test_metrics_tell_what_happened(client: Any) -> None:
     text = client.get("/metrics").text
     assert 'ringback_receipts_total{duplicate="no",workflow="plain"} 1.0' in text
     assert 'ringback_refused_webhooks_total{code="unauthorized"} 1.0' in text
-    assert 'ringback_refused_callbacks_total{connection="front-desk"} 1.0' in text
+    assert 'ringback_refused_callbacks_total{connection="front-desk",reason="no_proof"} 1.0' in text
     assert "ringback_runs{state=" in text
     assert 'ringback_request_seconds_count{door="hooks"} 2.0' in text
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.web.conftest import ENVIRON
 
 from ringback.engine.runtime import Runtime
+from ringback.journal.heard import last_heard
 from ringback.journal.refused import Refused, list_refused
 from ringback.journal.schema import events, reports
 from ringback.problems import Failure
@@ -60,6 +61,27 @@ def test_a_report_is_kept_and_answered_as_the_gateway_wants(client: Any, runtime
 def test_whatever_is_verified_is_answered_2xx(client: Any, body: Any) -> None:
     assert post(client, body).status_code == 200
     assert post(client, body).status_code == 200
+
+
+def test_what_is_answered_and_changes_nothing_is_seen_all_the_same(
+    client: Any, runtime: Runtime
+) -> None:
+    def seen() -> dict[str, int]:
+        runtime.journal.write(lambda _connection: None)  # after what was submitted
+        known = runtime.journal.look(last_heard)
+        return dict(known["front-desk"].at) if known else {}
+
+    assert seen() == {}
+    post(client, REPORT, **{"X-Signature": "00"})
+    assert seen().keys() == {"refused"}
+    post(client, {"event": "test", "hello": 1})
+    assert seen().keys() == {"refused", "no_shape"}
+    post(client, {**REPORT, "status": "teleported"})
+    assert seen().keys() == {"refused", "no_shape", "report", "unknown_message", "unknown_status"}
+    known = runtime.journal.look(last_heard)["front-desk"]
+    assert [(one.status, one.times) for one in known.unknown_statuses] == [("teleported", 1)]
+    post(client, TEXT)
+    assert "inbound" in seen()
 
 
 def test_a_text_that_comes_in_is_kept(client: Any, runtime: Runtime) -> None:

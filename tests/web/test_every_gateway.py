@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from ringback.connectors.catalogue import load_catalogue
 from ringback.connectors.manifest import Manifest
 from ringback.engine.runtime import Runtime, open_runtime
 from ringback.journal.refused import list_refused
-from ringback.journal.schema import messages, reports
+from ringback.journal.schema import events, messages, reports, runs
 from ringback.rehearsal import calling_back
+from ringback.rehearsal.paper import FORM
 from ringback.rehearsal.project import stand_in_settings
 from ringback.settings import load_settings
 from ringback.web.app import create_app
@@ -67,7 +69,10 @@ def test_an_unknown_status_of_an_unknown_message(client: FlaskClient, runtime: R
     _, manifest, settings = runtime.connection("front-desk")
     url = f"{ADDRESS}/callbacks/front-desk"
     now = runtime.clock.now_ms()
-    for status, known in (("unknown", False), ("delivered", True)):
+    assert manifest.callbacks is not None
+    words = {word for spec in manifest.callbacks.report for word in spec.statuses.values()}
+    last = "delivered" if "delivered" in words else "sent"  # a modem's own box may know no more
+    for status, known in (("unknown", False), (last, True)):
         facts = calling_back.Facts("nobody-knows-1", "+447700900077", status, now, "msg_none")
         made = calling_back.report(manifest, settings, url, facts)
         if made is None:
@@ -87,12 +92,44 @@ def test_an_unknown_status_of_an_unknown_message(client: FlaskClient, runtime: R
     assert rows(runtime, messages) == []
 
 
+def test_a_wrong_proof_is_turned_away_and_starts_nothing(
+    client: FlaskClient, runtime: Runtime
+) -> None:
+    """Signed with other secrets, not at all, or with a body that nobody can read: refused before it is read."""
+    _, manifest, settings = runtime.connection("front-desk")
+    url, now = f"{ADDRESS}/callbacks/front-desk", runtime.clock.now_ms()
+    other = {**settings, **{name: _other(settings.get(name)) for name in verify.proof_settings(manifest)}}  # fmt: skip
+    facts = calling_back.Facts("g-1", "+447700900077", "delivered", now, "msg_1")
+    text = calling_back.Text("+447700900077", "+447700900100", "YES", now)
+    wrong = [
+        calling_back.report(manifest, other, url, facts),
+        calling_back.inbound(manifest, other, url, text, Random(1)),
+        callbacks.incoming("POST", url, {"Content-Type": "application/json"}, b'{"unread'),
+        callbacks.incoming("GET", url, {}, b""),
+    ]
+    for made in wrong:
+        assert made is not None
+        assert post(client, made) in (401, 403)
+    runtime.journal.write(lambda _connection: None)
+    for table in (messages, reports, events, runs):
+        assert rows(runtime, table) == []
+    with runtime.journal.read() as conn:
+        assert len(list_refused(conn, "front-desk")) == len(wrong)
+
+
+def _other(given: Any) -> Any:
+    """Another secret of the same kind."""
+    if isinstance(given, list):
+        return [_other(one) for one in given]
+    return f"{given[:-1]}{'1' if given.endswith('0') else '0'}" if given else given
+
+
 def test_a_ping(client: FlaskClient, runtime: Runtime) -> None:
     """What a dashboard's “send a test” may say: verified, and nothing that we know."""
     _, manifest, settings = runtime.connection("front-desk")
     url, now = f"{ADDRESS}/callbacks/front-desk", runtime.clock.now_ms()
     bare = callbacks.incoming("POST", url, {"Content-Type": "application/json"}, b'{"ping":"hello"}')  # fmt: skip
-    form = callbacks.incoming("POST", url, {"Content-Type": calling_back.FORM}, b"ping=hello")
+    form = callbacks.incoming("POST", url, {"Content-Type": FORM}, b"ping=hello")
     try:
         signed = verify.sign(manifest, settings, bare, now)
     except verify.Refused:  # its signature covers forms alone

@@ -186,11 +186,29 @@ def test_what_was_in_time_when_it_came_is_replayed_later(opens: Opens) -> None:
 
 
 @pytest.mark.parametrize("way", ["?token={}", "/{}"])
-def test_an_address_with_our_secret_in_it_cannot_be_replayed(opens: Opens, way: str) -> None:
+def test_the_right_token_is_not_kept_and_put_back_at_replay(opens: Opens, way: str) -> None:
     runtime, client = opens()
     path = "/callbacks/both" + way.format(ENVIRON["TOKEN"])
     assert post(client, REPORT, "tomorrows-secret-77", path) == 401
     (row,) = listed(runtime, client)
+    assert ENVIRON["TOKEN"] not in json.dumps(row)
+    assert "•••token•••" in row["url"]
+    answer = replay(client, row["id"])
+    assert answer.status_code == 409
+    assert "refused by the settings of today too" in answer.json["error"]["message"]
+    runtime, client = opens(SIGNED="tomorrows-secret-77", TOKEN="a-new-token-12345678")
+    assert replay(client, row["id"]).json["taken"][0]["says"] == "delivered of msg_1"
+    assert listed(runtime, client) == []
+
+
+@pytest.mark.parametrize("way", ["?token={}", "/{}"])
+def test_another_secret_in_the_address_is_gone_for_good(opens: Opens, way: str) -> None:
+    runtime, client = opens()
+    path = "/callbacks/both" + way.format(ENVIRON["API"])
+    assert post(client, REPORT, "tomorrows-secret-77", path) == 401
+    (row,) = listed(runtime, client)
+    assert ENVIRON["API"] not in json.dumps(row)
+    runtime, client = opens(SIGNED="tomorrows-secret-77")
     answer = replay(client, row["id"])
     assert answer.status_code == 409
     assert "cannot be replayed: its address was kept without the secret" in answer.json["error"]["message"]  # fmt: skip

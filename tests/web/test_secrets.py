@@ -14,7 +14,7 @@ from flask import Flask
 from tests.web.conftest import ENVIRON
 
 from ringback.engine.runtime import Runtime
-from ringback.web.logs import set_up
+from ringback.observe.logs import set_up
 from ringback.web.operations import BASE
 
 HOOK, TOKEN = ENVIRON["HOOK_SECRET"], ENVIRON["CALLBACK_TOKEN"]
@@ -88,6 +88,7 @@ def test_no_secret_is_in_any_answer_log_line_or_row(
             shown.append(answer.text)
     finally:
         root.removeHandler(handler)
+        handler.close()
         for one in before:
             root.addHandler(one)
         root.setLevel(level)

@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ from ringback.clock import SystemClock
 from ringback.journal.journal import Journal
 from ringback.journal.schema import runs
 from ringback.problems import Failure
-from ringback.web.server import _free_address
+from ringback.web.server import _SPARE_THREADS, _free_address
 
 Server = tuple[str, "subprocess.Popen[str]"]
 
@@ -36,6 +38,7 @@ def server(folder: Path) -> Iterator[Server]:
         **ENVIRON,
         "PYTHONPATH": str(Path(ringback.__file__).parent.parent),
         "HTTP_X_AMBIENT": "from-the-environment",
+        "PATIENCE_S": "1",
     }
     with subprocess.Popen(
         [sys.executable, str(script), str(folder)],
@@ -77,6 +80,7 @@ def stop(process: subprocess.Popen[str]) -> str:
     return log
 
 
+@pytest.mark.sqlite
 def test_it_serves_streams_refuses_and_stops_in_order(server: Server, folder: Path) -> None:
     address, process = server
     asked = Request(address + "/hooks/plain", b'{"a": 1}', {"Content-Type": "application/json"})
@@ -120,6 +124,46 @@ def test_it_serves_streams_refuses_and_stops_in_order(server: Server, folder: Pa
     assert not list((folder / ".ringback" / "files" / "incoming").iterdir())
     for secret in ENVIRON.values():
         assert secret not in log
+
+
+def test_slow_bodies_are_given_up_and_open_no_run_while_steady_ones_are_taken(
+    server: Server,
+) -> None:
+    address, process = server
+    head = b"POST /hooks/plain HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%s\r\n\r\n%s"
+    slow = [(b"application/json", b"Content-Length: 1000", b"{"), (b"text/plain", b"Transfer-Encoding: chunked", b"5\r\nhello\r\n")]  # fmt: skip
+    wires = [connect(address) for _ in slow]
+    for wire, parts in zip(wires, slow, strict=True):
+        wire.sendall(head % parts)
+    with connect(address) as wire:  # three seconds of an upload at 100 kB/s
+        wire.sendall(head % (b"application/octet-stream", b"Content-Length: 300000", b""))
+        pause = threading.Event()
+        for _ in range(30):
+            wire.sendall(b"\xfe" * 10_000)
+            pause.wait(0.1)
+        assert status_of(wire) == 202
+    for wire in wires:
+        with wire, wire.makefile("rb") as answer:
+            said = answer.read()  # to the end: the server hangs up
+            assert not said or (b" 408 " in said and b"came too slowly" in said)
+    with urlopen(f"{address}/metrics", timeout=20) as answer:
+        told = answer.read().decode()
+    assert "ringback_slow_bodies_total 2.0" in told
+    assert 'ringback_refused_webhooks_total{code="timed_out"} 2.0' in told
+    assert 'ringback_runs_finished_total{state="succeeded",workflow="plain"} 1.0' in told
+    stop(process)
+
+
+def test_idle_connections_hold_no_thread(server: Server) -> None:
+    address, process = server
+    with ExitStack() as idle:
+        for _ in range(_SPARE_THREADS + 20):
+            wire = idle.enter_context(connect(address))
+            wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b" 200 " in wire.recv(1000)
+        with urlopen(f"{address}/healthz", timeout=20) as answer:
+            assert answer.status == 200
+    stop(process)
 
 
 def test_environment_variables_are_not_headers(server: Server) -> None:

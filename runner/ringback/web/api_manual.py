@@ -11,7 +11,7 @@ from ringback.engine.runtime import Runtime
 from ringback.sdk import File
 from ringback.web.bodies import read_body
 from ringback.web.errors import Refusal
-from ringback.web.streams import open_body
+from ringback.web.streams import CHUNK, Rejoined, open_body
 
 
 def read_manual(runtime: Runtime, environ: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -27,7 +27,11 @@ def read_manual(runtime: Runtime, environ: Mapping[str, Any], where: str) -> dic
         )
 
     stream = open_body(environ, runtime.settings.max_body, where)
-    body = read_body(stream, environ.get("CONTENT_TYPE", ""), keep, "file", where)
+    head = stream.read(CHUNK)
+    if not head:
+        return {"data": {}, "files": {}, "stored": []}
+    whole = Rejoined(head, stream)
+    body = read_body(whole, environ.get("CONTENT_TYPE", ""), keep, "file", where)
     if body.file is not None:
         return {"data": {}, "files": {"file": body.file}, "stored": body.stored}
     twice = [name for name, file in body.files.items() if isinstance(file, list)]
@@ -39,7 +43,7 @@ def read_manual(runtime: Runtime, environ: Mapping[str, Any], where: str) -> dic
             "Send one file by each name.",
             where,
         )
-    content = body.content if body.content is not None else {}
+    content = body.content
     if not isinstance(content, dict):
         raise _not_an_object(where)
     if body.form or body.files:

@@ -23,7 +23,7 @@ def list_refused(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
 def replay_refused(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
     """`POST /refused/{refused}/replay`."""
     try:
-        taken = replay(runtime, asked.path["refused"])
+        taken = replay(runtime, asked.path["refused"], by=asked.caller.actor)
     except Failure as failure:
         if failure.code not in ("not_found", "refused", "invalid_input"):
             raise

@@ -9,6 +9,7 @@ from ringback.connectors.manifest import Action, Manifest, Trigger
 from ringback.connectors.values import json_schema
 from ringback.engine.accept import start_manual
 from ringback.engine.runtime import Runtime
+from ringback.journal.heard import LastHeard, last_heard
 from ringback.web.errors import Refusal
 from ringback.web.operations import BASE, Asked
 from ringback.web.respond import show_receipt
@@ -35,7 +36,8 @@ def start_run(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
             f"GET {BASE}/workflows lists those there are.",
             f"{BASE}/workflows/{workflow_id}",
         )
-    receipt = start_manual(runtime, workflow, asked.body["data"], asked.body["files"])
+    data, files = asked.body["data"], asked.body["files"]
+    receipt = start_manual(runtime, workflow, data, files, by=asked.caller.actor)
     return show_receipt(runtime, receipt), 202
 
 
@@ -53,6 +55,25 @@ def check_text(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
     return {
         "ok": not any(problem.severity == "error" for problem in problems),
         "problems": [problem.as_json() for problem in problems],
+    }, 200
+
+
+def list_connections(runtime: Runtime, asked: Asked) -> tuple[Any, int]:
+    """`GET /connections`."""
+    del asked
+    heard = runtime.journal.look(last_heard)
+    return {
+        "connections": [
+            {
+                "name": one.name,
+                "uses": one.uses,
+                "last_heard": dict(heard.get(one.name, LastHeard({})).at),
+                "unknown_statuses": [
+                    word._asdict() for word in heard.get(one.name, LastHeard({})).unknown_statuses
+                ],
+            }
+            for one in runtime.settings.connections.values()
+        ]
     }, 200
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from ringback.journal.runs import FINISHED, UNFINISHED
 from ringback.web import api_refused, api_runs, api_shelf
-from ringback.web.operations import Operation, Param, Schema
+from ringback.web.api_table_access import ACCESS
+from ringback.web.api_table_accounts import ACCOUNTS
+from ringback.web.api_table_people import PEOPLE
+from ringback.web.api_table_privacy import PRIVACY
+from ringback.web.operations import CURSOR, LIMIT, Operation, Param, Schema
 from ringback.web.schemas import page, ref
 
-_LIMIT = Param(
-    "limit",
-    "How many entries a page has, from 1 to 200.",
-    {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-    20,
-)
-_CURSOR = Param("cursor", "Where the page begins: `next` of the page before.", {"type": "string"})
 _MANUAL_BODY: Schema = {
     "type": "object",
     "properties": {
@@ -34,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Runs, newest first, perhaps of one workflow or in some states.",
         api_runs.list_runs,
         page("runs", "Run"),
+        scope="runs:read",
         query=(
             Param("workflow", "Only runs of this workflow.", {"type": "string"}, "enrolment"),
             Param(
@@ -46,8 +44,8 @@ OPERATIONS: tuple[Operation, ...] = (
                 },
                 ["failed", "uncertain"],
             ),
-            _CURSOR,
-            _LIMIT,
+            CURSOR,
+            LIMIT,
         ),
     ),
     Operation(
@@ -58,16 +56,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "A run with its event, steps, notes, and messages with their reports.",
         api_runs.show_run,
         ref("RunStory"),
+        scope="runs:read",
         missing="run",
     ),
     Operation(
         "POST",
         "/runs/{run}/settle",
         "settleStep",
-        "Settle an uncertain step",
-        "Say of a step that may have happened before a crash whether it did: `sent` goes on after it, `again` does it again.",
+        "Settle what is uncertain",
+        "Say of a step that may have happened before a crash whether it did: `sent` goes on after it, `again` does it again. A run whose workers stopped over it is settled as a whole, with an empty `path`: `again` tries it again, `give_up` ends it as failed.",
         api_runs.settle_step,
         ref("Run"),
+        scope="runs:write",
         body={
             "type": "object",
             "required": ["path", "how"],
@@ -75,11 +75,11 @@ OPERATIONS: tuple[Operation, ...] = (
             "properties": {
                 "path": {
                     "type": "string",
-                    "description": "The step's place, as the run shows it.",
+                    "description": "The step's place, as the run shows it; empty for the run as a whole.",
                 },
                 "how": {
-                    "enum": ["sent", "again"],
-                    "description": "Whether it went, or is to be done again.",
+                    "enum": ["sent", "again", "give_up"],
+                    "description": "Whether it went, is to be done again, or is given up.",
                 },
             },
         },
@@ -89,12 +89,62 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST",
+        "/runs/settle",
+        "settleSteps",
+        "Settle many at once",
+        "The same decision for every uncertain step, perhaps of one workflow, through one connection, or begun since a time: after a gateway's bad hour. Each is settled by itself. Runs that were put down as a whole are not among them.",
+        api_runs.settle_steps,
+        {
+            "type": "object",
+            "required": ["settled"],
+            "properties": {
+                "settled": {
+                    "type": "array",
+                    "description": "The steps that were settled.",
+                    "items": {
+                        "type": "object",
+                        "required": ["run", "path"],
+                        "properties": {
+                            "run": {"type": "string", "description": "The run's id."},
+                            "path": {"type": "string", "description": "The step's place."},
+                        },
+                    },
+                }
+            },
+        },
+        scope="runs:write",
+        body={
+            "type": "object",
+            "required": ["how"],
+            "additionalProperties": False,
+            "properties": {
+                "how": {
+                    "enum": ["sent", "again"],
+                    "description": "Whether they went, or are to be done again.",
+                },
+                "workflow": {"type": "string", "description": "Only of this workflow."},
+                "connection": {
+                    "type": "string",
+                    "description": "Only texts through this connection.",
+                },
+                "since": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Only those begun since then, in milliseconds since the epoch.",
+                },
+            },
+        },
+        example={"how": "sent", "connection": "front-desk"},
+    ),
+    Operation(
+        "POST",
         "/runs/{run}/cancel",
         "cancelRun",
         "Cancel a run",
         "Ask a run to end. What it has already sent stays sent.",
         api_runs.cancel_run,
         ref("Run"),
+        scope="runs:write",
         missing="run",
         others={409: "The run has already ended."},
     ),
@@ -106,6 +156,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Messages, newest first, perhaps of one number (a conversation), connection, direction or run.",
         api_runs.list_messages,
         page("messages", "Message"),
+        scope="messages:read",
         query=(
             Param(
                 "number",
@@ -126,8 +177,8 @@ OPERATIONS: tuple[Operation, ...] = (
                 "out",
             ),
             Param("run", "Only messages of this run.", {"type": "string"}),
-            _CURSOR,
-            _LIMIT,
+            CURSOR,
+            LIMIT,
         ),
     ),
     Operation(
@@ -138,10 +189,11 @@ OPERATIONS: tuple[Operation, ...] = (
         "Callbacks of gateways that were not believed or whose shape is unknown, newest first, with what would have let them in.",
         api_refused.list_refused,
         page("refused", "Refused"),
+        scope="callbacks:read",
         query=(
             Param("connection", "Only those of this connection.", {"type": "string"}, "front-desk"),
-            _CURSOR,
-            _LIMIT,
+            CURSOR,
+            LIMIT,
         ),
     ),
     Operation(
@@ -156,6 +208,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "required": ["taken"],
             "properties": {"taken": {"type": "array", "items": ref("Taken")}},
         },
+        scope="callbacks:replay",
         missing="refused callback",
         others={409: "It is still refused, or was not kept whole; the message says which."},
     ),
@@ -171,6 +224,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "required": ["workflows"],
             "properties": {"workflows": {"type": "array", "items": ref("Workflow")}},
         },
+        scope="workflows:read",
     ),
     Operation(
         "POST",
@@ -180,6 +234,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Start a workflow by hand, with data, or as multipart with files.",
         api_shelf.start_run,
         ref("Receipt"),
+        scope="messages:send",
         status=202,
         body=_MANUAL_BODY,
         example={"data": {"name": "Amina Yusuf"}},
@@ -201,6 +256,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 "problems": {"type": "array", "items": ref("Problem")},
             },
         },
+        scope="workflows:read",
         body={
             "type": "object",
             "required": ["text"],
@@ -228,5 +284,24 @@ OPERATIONS: tuple[Operation, ...] = (
             "required": ["connectors"],
             "properties": {"connectors": {"type": "array", "items": ref("Connector")}},
         },
+        scope="workflows:read",
     ),
+    Operation(
+        "GET",
+        "/connections",
+        "listConnections",
+        "List connections",
+        "The project's connections, and when the gateway of each last called, with what.",
+        api_shelf.list_connections,
+        {
+            "type": "object",
+            "required": ["connections"],
+            "properties": {"connections": {"type": "array", "items": ref("Connection")}},
+        },
+        scope="callbacks:read",
+    ),
+    *PEOPLE,
+    *ACCESS,
+    *ACCOUNTS,
+    *PRIVACY,
 )

@@ -84,6 +84,7 @@ def _say(error: ValidationError) -> list[tuple[str, str]]:
     here, keyword = place(error.absolute_path), str(error.validator)
     limit: Any = error.validator_value
     value: Any = error.instance
+    said = "It" if _is_secret(error.schema) else _short(value)
     if keyword == "required" and isinstance(value, dict):
         return [(f"{here}.{name}", "It is missing.") for name in limit if name not in value]
     if keyword == "additionalProperties" and isinstance(value, dict) and limit is False:
@@ -93,7 +94,7 @@ def _say(error: ValidationError) -> list[tuple[str, str]]:
     if keyword == "type":
         kinds = [limit] if isinstance(limit, str) else list(limit)
         wanted = " or ".join(_KINDS.get(kind, kind) for kind in kinds)
-        return [(here, f"{_short(value)} is not {wanted}.")]
+        return [(here, f"{said} is not {wanted}.")]
     if keyword in ("anyOf", "oneOf") and error.context:
         ways = "; or ".join(
             dict.fromkeys(" ".join(text for _, text in _say(inner)) for inner in error.context)
@@ -103,7 +104,12 @@ def _say(error: ValidationError) -> list[tuple[str, str]]:
     if sentence is None:
         return [(here, f"{error.message}.")]
     shown = ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit)
-    return [(here, sentence.format(value=_short(value), limit=shown))]
+    return [(here, sentence.format(value=said, limit=shown))]
+
+
+def _is_secret(schema: Any) -> bool:
+    """Whether a schema describes what is never repeated to anybody."""
+    return isinstance(schema, dict) and schema.get("format") == "password"
 
 
 def _short(value: Any) -> str:

@@ -11,10 +11,12 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from flask import Blueprint, Response, request
+from sqlalchemy import Connection
 
 from ringback.connectors import callbacks as gateway_callbacks
 from ringback.connectors import invoke, verify
@@ -22,15 +24,16 @@ from ringback.connectors.callbacks import Inbound, IncomingRequest, Ping, Report
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify import Refused, check
 from ringback.engine.accept import accept_inbound, accept_report
+from ringback.engine.hearing import hear, heard_ping
 from ringback.engine.refused import explain, with_path_token
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
 from ringback.journal import refused as refused_rows
 from ringback.masks import HIDDEN
+from ringback.observe.here import working
 from ringback.problems import Failure
 from ringback.web.errors import Refusal, keeping, unavailable
 from ringback.web.hook_auth import NEVER_KEPT
-from ringback.web.metrics import Metrics
 from ringback.web.requests import env_headers
 from ringback.web.streams import open_body, read_all
 
@@ -45,13 +48,19 @@ _SIGNATURE = re.compile(r"(?i)bearer [\w-]+\.[\w-]+\.[\w-]+$")
 _NO_SHAPE = "It was verified and answered, but fits no shape that the connector knows."
 
 
-def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
+def callbacks(runtime: Runtime) -> Blueprint:
     """The door for gateways."""
     doors = Blueprint("callbacks", __name__)
     brake, doctors = _Brake(_KEPT_A_SECOND), _Brake(_DIAGNOSED_A_SECOND)
 
     def receive(connection: str, token: str = "") -> Response:
         manifest, settings = _gateway(runtime, connection)
+        with working(connection=connection):
+            return believed(connection, token, manifest, settings)
+
+    def believed(
+        connection: str, token: str, manifest: Manifest, settings: Mapping[str, Any]
+    ) -> Response:
         where = f"/callbacks/{connection}"
         stream = open_body(request.environ, MAX_CALLBACK, where)
         incoming = _incoming(runtime, request.environ, read_all(stream))
@@ -62,7 +71,7 @@ def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
                 check(manifest, settings, asked, address, now)
                 found = gateway_callbacks.read(manifest, settings, incoming)
             except (Refused, Failure) as refused:
-                metrics.refused_callbacks.labels(connection).inc()
+                runtime.metrics.count("refused_callbacks", connection, _kind_of(refused))
                 reason = runtime.masks.text(str(refused))
                 log.warning("a callback to %s was refused: %s", connection, reason)
                 if brake.lets_through():
@@ -70,11 +79,11 @@ def callbacks(runtime: Runtime, metrics: Metrics) -> Blueprint:
                     _keep_refused(runtime, connection, incoming, reason, found_out)
                 raise _refusal(refused, where) from None
             for one in found:
-                _take(runtime, metrics, connection, one)
+                _take(runtime, connection, one)
                 if isinstance(one, Ping) and one.confirm:
                     _confirm(runtime, connection, incoming, one.confirm)
                 if isinstance(one, Ping) and not one.known:
-                    _keep_refused(runtime, connection, incoming, _NO_SHAPE)
+                    _keep_refused(runtime, connection, incoming, _NO_SHAPE, believed=True)
         status, content_type, body = gateway_callbacks.reply(manifest, found)
         return Response(body, status, content_type=content_type)
 
@@ -119,20 +128,20 @@ def _incoming(runtime: Runtime, environ: Mapping[str, Any], body: bytes) -> Inco
     )
 
 
-def _take(
-    runtime: Runtime, metrics: Metrics, connection: str, one: Report | Inbound | Ping
-) -> None:
+def _take(runtime: Runtime, connection: str, one: Report | Inbound | Ping) -> None:
+    count = runtime.metrics.count
     if isinstance(one, Report):
         event = accept_report(runtime, connection, one, runtime.masks.value(one.raw))
-        metrics.callbacks.labels(connection, "report").inc()
-        metrics.reports.labels(connection, one.status).inc()
+        count("callbacks", connection, "report")
+        count("reports", connection, one.status)
         log.info("%s reported %s of %s (%s)", connection, one.status, one.gateway_id, event)
     elif isinstance(one, Inbound):
         opened = accept_inbound(runtime, connection, one, runtime.masks.value(one.raw))
-        metrics.callbacks.labels(connection, "inbound").inc()
+        count("callbacks", connection, "inbound")
         log.info("%s brought a message in; runs: %s", connection, ", ".join(opened) or "none")
     else:
-        metrics.callbacks.labels(connection, "ping").inc()
+        heard_ping(runtime, connection, known=one.known)
+        count("callbacks", connection, "ping")
         if one.known:
             log.info("%s sent a test or a handshake", connection)
         else:
@@ -154,7 +163,8 @@ def _confirm(runtime: Runtime, connection: str, incoming: IncomingRequest, url: 
                 f"/callbacks/{connection}",
                 {"Retry-After": "60"},
             ) from failure
-        _keep_refused(runtime, connection, incoming, f"It could not be confirmed: {failure}")
+        said = f"It could not be confirmed: {failure}"
+        _keep_refused(runtime, connection, incoming, said, believed=True)
     else:
         log.info("the address of %s is confirmed", connection)
 
@@ -181,9 +191,11 @@ def _keep_refused(
     incoming: IncomingRequest,
     reason: str,
     findings: Sequence[str] = (),
+    *,
+    believed: bool = False,
 ) -> None:
     """Keep what was refused, as evidence: its own proof blacked out where that is one of our secrets."""
-    _, manifest, _ = runtime.connection(connection)
+    _, manifest, settings = runtime.connection(connection)
     signed = "authorization" in verify.proof_headers(manifest)
     shown = {
         name: HIDDEN if name in NEVER_KEPT and not (signed and _SIGNATURE.match(text)) else text
@@ -195,12 +207,26 @@ def _keep_refused(
         received_at=runtime.clock.now_ms(),
         reason=refused_rows.reason_of(reason, findings),
         method=incoming.method,
-        url=runtime.masks.text(incoming.url),
+        url=runtime.masks.text(verify.hide_token(manifest, settings, incoming.url)),
         headers=runtime.masks.value(shown),
         body=incoming.body,
     )
     # nobody waits for it: a stranger's request must not cost the work its time
-    runtime.journal.submit(lambda conn: refused_rows.add_refused(conn, row))
+    runtime.journal.submit(partial(_add_refused, runtime=runtime, row=row, believed=believed))
+
+
+def _add_refused(
+    conn: Connection, runtime: Runtime, row: refused_rows.Refused, *, believed: bool
+) -> None:
+    refused_rows.add_refused(conn, row)
+    if not believed:
+        hear(conn, runtime, row.connection, "refused", row.received_at)
+
+
+def _kind_of(refused: Refused | Failure) -> str:
+    if isinstance(refused, Refused):
+        return refused.kind
+    return "not_now" if refused.kind.retry else "unreadable"
 
 
 def _refusal(refused: Refused | Failure, where: str) -> Refusal:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
+from ringback.engine.identity import NONCE, proof
 from ringback.engine.runtime import Runtime
 from ringback.web.errors import keeping
-from ringback.web.metrics import Metrics
+from ringback.web.metrics import registry
 
 
-def health(runtime: Runtime, metrics: Metrics) -> Blueprint:
+def health(runtime: Runtime) -> Blueprint:
     """The three addresses that watch over the process; they need no token and tell no secret."""
     doors = Blueprint("health", __name__)
 
     @doors.get("/healthz")
     def healthz() -> Response:
-        return jsonify({"status": "ok"})
+        nonce = request.args.get("nonce", "")
+        if not NONCE.fullmatch(nonce):
+            return jsonify({"status": "ok"})
+        return jsonify({"status": "ok", "proof": proof(runtime.holder, nonce)})
 
     @doors.get("/readyz")
     def readyz() -> Response:
@@ -27,6 +31,6 @@ def health(runtime: Runtime, metrics: Metrics) -> Blueprint:
     def scrape() -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry(runtime)), content_type=CONTENT_TYPE_LATEST)
 
     return doors

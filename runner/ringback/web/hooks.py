@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,13 +19,14 @@ from ringback import expressions
 from ringback.clock import from_ms
 from ringback.engine.accept import Receipt, accept
 from ringback.engine.runtime import Runtime
+from ringback.observe.here import working
+from ringback.observe.traces import origin
 from ringback.problems import Failure
 from ringback.web.bodies import Body, file_name, read_body, read_query
 from ringback.web.doors import HookBook
 from ringback.web.errors import Refusal, all_at_once, keeping
 from ringback.web.hook_auth import NEVER_KEPT, check_sender
 from ringback.web.hookspec import Hook
-from ringback.web.metrics import Metrics
 from ringback.web.requests import env_headers
 from ringback.web.respond import respond
 from ringback.web.signed import verified_body
@@ -37,7 +39,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LONGEST_KEY = 200
 
 
-def hooks(runtime: Runtime, metrics: Metrics) -> Blueprint:
+def hooks(runtime: Runtime) -> Blueprint:
     """The door for webhooks."""
     doors = Blueprint("hooks", __name__)
     book = HookBook(runtime)
@@ -47,9 +49,11 @@ def hooks(runtime: Runtime, metrics: Metrics) -> Blueprint:
             hook = book.find(path)
             if request.method not in hook.methods:
                 raise _wrong_method(hook, request.method)
-            return _receive(runtime, metrics, hook, request.environ)
+            with runtime.senders.one():
+                receipt = _receive(runtime, hook, request.environ)
+            return respond(runtime, hook, receipt)
         except Refusal as refusal:
-            metrics.refused_hooks.labels(refusal.code).inc()
+            runtime.metrics.count("refused_webhooks", refusal.code)
             log.warning("%s %s refused: %s", request.method, request.path, refusal.message)
             raise
 
@@ -62,9 +66,8 @@ def hooks(runtime: Runtime, metrics: Metrics) -> Blueprint:
     return doors
 
 
-def _receive(
-    runtime: Runtime, metrics: Metrics, hook: Hook, environ: Mapping[str, Any]
-) -> Response:
+def _receive(runtime: Runtime, hook: Hook, environ: Mapping[str, Any]) -> Receipt:
+    arrived = time.time_ns()
     headers = env_headers(environ)
     query = read_query(environ["QUERY_STRING"], hook.where)
     stream: io.RawIOBase = open_body(environ, hook.max_body, hook.where)
@@ -90,19 +93,23 @@ def _receive(
             kind="webhook",
             files=body.stored,
         )
-    metrics.receipts.labels(hook.workflow.id, "yes" if receipt.duplicate else "no").inc()
+    runtime.metrics.count("receipts", hook.workflow.id, "yes" if receipt.duplicate else "no")
+    if not receipt.duplicate:
+        of = origin(receipt.run_id, "webhook", data)
+        runtime.traces.receipt(of, hook.workflow.id, environ["REQUEST_METHOD"], arrived)
     _tell(hook, receipt)
-    return respond(runtime, hook, receipt)
+    return receipt
 
 
 def _tell(hook: Hook, receipt: Receipt) -> None:
-    log.info(
-        "%s -> %s of %s%s",
-        hook.where,
-        receipt.run_id,
-        hook.workflow.id,
-        " (seen before)" if receipt.duplicate else "",
-    )
+    with working(run=receipt.run_id, workflow=hook.workflow.id):
+        log.info(
+            "%s -> %s of %s%s",
+            hook.where,
+            receipt.run_id,
+            hook.workflow.id,
+            " (seen before)" if receipt.duplicate else "",
+        )
 
 
 def _data(

@@ -1,101 +1,122 @@
-"""What /metrics tells: counted here as it happens, or read from the journal when asked."""
+"""What /metrics answers: what this process counted, and how the whole project stands by its journal."""
 
 from __future__ import annotations
 
+import errno
+import logging
+import shutil
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
 
-from ringback.journal.journal import Journal
-from ringback.journal.schema import messages, runs
+from ringback.engine.runtime import Runtime
+from ringback.journal.standing import Standing, database_bytes, standing
+from ringback.observe.figures import FIGURES, PREFIX
+from ringback.problems import Failure
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_FRESH_SECONDS = 15.0
-COUNTED = {
-    "receipts": "Webhooks answered with a receipt.",
-    "refused_webhooks": "Webhooks that were not taken, by the code of the error.",
-    "callbacks": "What gateways called back with, by kind: report, inbound or ping.",
-    "reports": "Delivery reports by the status they gave.",
-    "refused_callbacks": "Callbacks that failed verification or could not be read.",
-}
-"""What each counter counts, by its name after `ringback_`."""
+log = logging.getLogger("ringback.web.metrics")
+
+FRESH_S = 5.0
+"""For so long what was read from the journal is told again, whoever asks how often."""
 
 
-class Metrics:
-    """The figures of one app, in a registry of their own."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.registry = CollectorRegistry()
-        self.receipts = self._counter("receipts", "workflow", "duplicate")
-        self.refused_hooks = self._counter("refused_webhooks", "code")
-        self.callbacks = self._counter("callbacks", "connection", "kind")
-        self.reports = self._counter("reports", "connection", "status")
-        self.refused_callbacks = self._counter("refused_callbacks", "connection")
-        self.seconds = Histogram(
-            "ringback_request_seconds",
-            "Time from a request's arrival to its answer, by door.",
-            ["door"],
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        started = Gauge(
-            "ringback_start_time_seconds",
-            "When this process started, in seconds since the epoch.",
-            registry=self.registry,
-        )
-        started.set(time.time())
-        self.registry.register(_FromJournal(journal))
-
-    def _counter(self, name: str, *labels: str) -> Counter:
-        return Counter(f"ringback_{name}", COUNTED[name], labels, registry=self.registry)
+def registry(runtime: Runtime) -> CollectorRegistry:
+    """Everything that is told of a runtime: what its process counts, and how the project stands."""
+    metrics, settings = runtime.metrics, runtime.settings
+    if not metrics.complete:
+        metrics.complete = True
+        if not settings.journal_url:
+            metrics.ask("disk_free_bytes", partial(_free, settings.journal_path), "journal")
+        metrics.ask("disk_free_bytes", partial(_free, settings.files_folder), "files")
+        metrics.ask("executor_waiting", runtime.executor.waiting)
+        metrics.registry.register(_OfProject(runtime))
+    return metrics.registry
 
 
-class _FromJournal(Collector):
-    """Counts that the journal knows; kept for some seconds, since a scrape must not weigh on the work."""
+def serve_metrics(runtime: Runtime, host: str, port: int) -> tuple[str, Callable[[], None]]:
+    """Serve the figures of a process that has no doors, on a thread of its own.
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    Returns the address, and what ends it. A port of 0 takes a free one. Raises `Failure("invalid_input")` where
+    the address cannot be listened on.
+    """
+    try:
+        server, thread = start_http_server(port, host, registry(runtime))
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        raise Failure(
+            "invalid_input",
+            f"The figures cannot be served on {host}:{port}: "
+            f"{'something else listens there' if taken else error.strerror or error}.",
+            "Give another port, or stop the other program.",
+        ) from error
+    address = f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics"
+    log.info("figures on %s", address)
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return address, end
+
+
+class _OfProject(Collector):
+    """Read from the journal; kept for some seconds, since a scrape must not weigh on the work."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._lock = threading.Lock()
         self._until = 0.0
-        self._kept: tuple[list[Any], list[Any]] = ([], [])
+        self._kept: Standing | None = None
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        states, sends = self._counts()
-        by_state = GaugeMetricFamily(
-            "ringback_runs", "Runs in the journal by state.", labels=["state"]
-        )
-        for state, count in states:
-            by_state.add_metric([state], count)
-        yield by_state
-        by_status = GaugeMetricFamily(
-            "ringback_messages",
-            "Messages in the journal by direction, connection and status.",
-            labels=["direction", "connection", "status"],
-        )
-        for direction, connection, status, count in sends:
-            by_status.add_metric([direction, connection, status], count)
-        yield by_status
+        now = self._standing()
+        ages = {state: age / 1000 for state, age in now.oldest_ms.items()}
+        yield _gauge("runs", now.runs)
+        yield _gauge("oldest_run_seconds", ages)
+        yield _gauge("runs_due", {"": now.due})
+        yield _gauge("overdue_seconds", {"": now.overdue_ms / 1000})
+        yield _gauge("waits", now.waits)
+        yield _gauge("unanswered_sends", now.unanswered)
+        yield _gauge("holders", now.holders)
+        yield _gauge("journal_bytes", self._sizes())
 
-    def _counts(self) -> tuple[list[Any], list[Any]]:
+    def _standing(self) -> Standing:
         with self._lock:
-            if time.monotonic() >= self._until:
-                self._kept = self._read()
-                self._until = time.monotonic() + _FRESH_SECONDS
+            if self._kept is None or time.monotonic() >= self._until:
+                now = self._runtime.clock.now_ms()
+                self._kept = self._runtime.journal.look(lambda conn: standing(conn, now))
+                self._until = time.monotonic() + FRESH_S
             return self._kept
 
-    def _read(self) -> tuple[list[Any], list[Any]]:
-        group = (messages.c.direction, messages.c.connection, messages.c.status)
-        with self._journal.read() as connection:
-            return (
-                list(connection.execute(select(runs.c.state, func.count()).group_by(runs.c.state))),
-                list(connection.execute(select(*group, func.count()).group_by(*group))),
-            )
+    def _sizes(self) -> dict[str, int]:
+        if self._runtime.journal.kind == "postgresql":
+            size = self._runtime.journal.look(database_bytes)
+            return {"database": size}
+        path = self._runtime.settings.journal_path
+        files = {"journal": path, "log": path.with_name(f"{path.name}-wal")}
+        return {name: one.stat().st_size for name, one in files.items() if one.is_file()}
+
+
+def _gauge(name: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    figure = FIGURES[name]
+    made = GaugeMetricFamily(PREFIX + name, figure.says, labels=figure.labels)
+    for label, value in values.items():
+        made.add_metric([label] if figure.labels else [], value)
+    return made
+
+
+def _free(place: Path) -> float:
+    """Bytes free where a file or folder is, or will be."""
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return float(shutil.disk_usage(place).free)

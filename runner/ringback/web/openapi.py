@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from ringback import __version__
+from ringback.access import roles
 from ringback.web.api_table import OPERATIONS
-from ringback.web.operations import BASE, Operation, Param, Schema
+from ringback.web.operations import BASE, JSON, Operation, Param, Schema
 from ringback.web.schemas import COMPONENTS, ref
 
 _IN_PATH = re.compile(r"\{(\w+)\}")
@@ -15,6 +16,10 @@ _PATH_WORDS = {
     "run": "The run's id.",
     "workflow": "The workflow's id.",
     "refused": "The refused callback's id.",
+    "account": "The account's name.",
+    "token": "The token's name.",
+    "secret": "The secret's name.",
+    "number": "A phone number, in international form or as one dials it in the project's country.",
 }
 
 
@@ -32,7 +37,6 @@ def describe(public_url: str) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": public_url + BASE}],
-        "security": [{"token": []}],
         "paths": paths,
         "components": {
             "schemas": dict(COMPONENTS),
@@ -40,7 +44,7 @@ def describe(public_url: str) -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "One of `api: tokens:` in ringback.yaml.",
+                    "description": "A token of `ringback tokens create`, of `POST /sessions`, or of `api: tokens:` in ringback.yaml. Each operation names the scope that it needs.",
                 }
             },
         },
@@ -51,7 +55,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "description": operation.description,
+        "description": _said(operation),
+        "security": _security(operation),
         "parameters": [
             *(_path_param(name) for name in _IN_PATH.findall(operation.path)),
             *(_query_param(param) for param in operation.query),
@@ -63,22 +68,47 @@ def _operation(operation: Operation) -> dict[str, Any]:
         if operation.uploads:
             content["multipart/form-data"] = {"schema": _UPLOADS}
         described["requestBody"] = {"required": not operation.uploads, "content": content}
+    elif operation.takes != JSON:
+        sent: Schema = {"type": "string"}
+        described["requestBody"] = {
+            "required": True,
+            "content": {operation.takes: _media(sent, operation.example)},
+        }
     return described
+
+
+def _said(operation: Operation) -> str:
+    if operation.scope in (roles.NONE, roles.ANYBODY):
+        return operation.description
+    if operation.scope == roles.OWN:
+        return f"{operation.description} Needs that somebody has signed in, then it is about their own; or the scope `{roles.MANAGES}`, then about everybody's."
+    return f"{operation.description} Needs the scope `{operation.scope}`."
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    """Who may call it. OpenAPI 3.1 lets schemes other than OAuth list what a caller must have."""
+    if operation.scope == roles.NONE:
+        return []
+    return [{"token": [] if operation.scope in (roles.ANYBODY, roles.OWN) else [operation.scope]}]
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
     said = {
         str(operation.status): {
             "description": operation.summary + ": done.",
-            "content": {"application/json": {"schema": operation.answer}},
+            "content": {operation.gives: {"schema": operation.answer}},
         },
-        "401": _error("The token is missing or wrong."),
-        "403": _error("The project has no API token, so the API is closed."),
         "503": _error("The journal cannot be written or read right now; try again."),
     }
-    if operation.query or operation.body is not None:
+    if operation.scope != roles.NONE:
+        said["401"] = _error("The token is missing, wrong, expired or revoked.")
+        said["403"] = _error("The token does not cover this, or nobody has a token or an account.")
+    has_body = operation.body is not None or operation.takes != JSON
+    if operation.query or has_body or "{number}" in operation.path:
         said["422"] = _error("The request has mistakes; all of them are in `problems`.")
-    if operation.body is not None:
+    if operation.takes != JSON:
+        said["415"] = _error(f"The body is not {operation.takes}.")
+    if has_body:
         said["400"] = _error("The body could not be read.")
         said["413"] = _error("The body is too large.")
     if operation.missing:

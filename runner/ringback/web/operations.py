@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ringback.access import roles
+from ringback.access.callers import Caller, nobody
 from ringback.engine.runtime import Runtime
 from ringback.web.errors import Refusal, all_at_once
 
@@ -24,17 +26,29 @@ class Param:
     example: Any = None
 
 
+LIMIT = Param(
+    "limit",
+    "How many entries a page has, from 1 to 200.",
+    {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    20,
+)
+CURSOR = Param("cursor", "Where the page begins: `next` of the page before.", {"type": "string"})
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that fits its operation: path parts, query (typed, defaults filled in) and JSON body."""
+    """A request that fits its operation: path parts, query (typed, defaults filled in), JSON body, and who asks."""
 
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Any = None
+    caller: Caller = field(default_factory=lambda: nobody(""))
 
 
 Handler = Callable[[Runtime, Asked], tuple[Any, int]]
-"""`(runtime, asked) -> (JSON-able answer, HTTP status)`."""
+"""`(runtime, asked) -> (JSON-able answer, or chunks of another type, HTTP status)`."""
+
+JSON, CSV, ZIP = "application/json", "text/csv", "application/zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,9 @@ class Operation:
     """One row of the API's table. `path` is OpenAPI's spelling, below `/api/v1`.
 
     `body` is the schema of a JSON body, `answer` of what comes back with `status`; `uploads` marks the one
-    kind of operation that reads its own body, since that may hold files.
+    kind of operation that reads its own body, since that may hold files. `takes` another type than JSON: the
+    handler gets the body as an open file. `gives` another: it answers with chunks of text or bytes. `scope` is
+    what a caller needs (`access.roles`); there is no default, so that none is forgotten.
     """
 
     method: str
@@ -57,8 +73,15 @@ class Operation:
     body: Schema | None = None
     example: Any = None
     uploads: bool = False
+    takes: str = JSON
+    gives: str = JSON
     missing: str = ""
     others: Mapping[int, str] = field(default_factory=dict)
+    scope: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.scope not in (*roles.SCOPES, roles.NONE, roles.ANYBODY, roles.OWN):
+            raise ValueError(f"{self.id}: there is no scope {self.scope}")
 
     @property
     def where(self) -> str:
@@ -90,12 +113,16 @@ def read_query_params(operation: Operation, given: Mapping[str, Any]) -> dict[st
 def _typed(schema: Schema, value: Any) -> Any:
     if schema.get("type") == "array":
         several = value if isinstance(value, list) else [value]
-        parts = [part for one in several for part in str(one).split(",") if part]
+        parts = [part for one in several for part in str(one).split(",")]
         return [_typed(schema["items"], part) for part in parts]
     if isinstance(value, list):
         raise ValueError("comes more than once")
     if schema.get("type") == "integer":
         return _whole_number(schema, value)
+    if schema.get("type") == "boolean":
+        if value not in ("true", "false"):
+            raise ValueError(f"“{value}” is neither true nor false")
+        return value == "true"
     if "enum" in schema and value not in schema["enum"]:
         raise ValueError(f"“{value}” is not one of {', '.join(schema['enum'])}")
     return value

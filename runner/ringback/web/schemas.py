@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ringback.access.roles import ROLES
 from ringback.connectors.manifest import STATUSES
+from ringback.journal.audit import ACTIONS, KINDS
+from ringback.journal.heard import KINDS as HEARD
 from ringback.journal.runs import FINISHED, UNFINISHED
 from ringback.journal.steps import STATES as STEP_STATES
 
@@ -64,11 +67,24 @@ def page(name: str, items: str) -> Schema:
     """A page of a list: the entries under `name` and the cursor of the next page."""
     cursor = _maybe(_text("Give this as `cursor` for the next page; null at the end."))
     return _object(
-        "A page, newest first.",
+        "A page of a list.",
         {name: _list(ref(items), "The entries."), "next": cursor},
         f"{name} next",
     )
 
+
+_TOKEN: Mapping[str, Schema] = {
+    "name": _text("What it is for.", "ci"),
+    "hint": _text("How it begins.", "rb_8fKq0a…"),
+    "scopes": _list(_text("A scope.", "runs:read"), "What it may do."),
+    "account": _maybe(_text("The account that it belongs to and ends with; null for none.")),
+    "created_at": _time("When it was created."),
+    "created_by": _text("Who created it.", "amina@school.example"),
+    "expires_at": _maybe(_time("When it ends, null for never.")),
+    "last_used_at": _maybe(_time("When it was last used, to ten minutes; null for never.")),
+}
+_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_TAG = r"^[^\x00-\x20\x7f;]([^\x00-\x1f\x7f;]*[^\x00-\x20\x7f;])?$"
 
 _FOUR_WORDS: Mapping[str, Schema] = {
     "code": _text("A stable word for programs.", "missing_file"),
@@ -109,12 +125,60 @@ _MESSAGE: Mapping[str, Schema] = {
     "terminal": _flag("Whether nothing more is expected."),
     "segments": _maybe(_number("How many parts it takes.", 1)),
     "encoding": _maybe(_text("GSM-7 or UCS-2.", "GSM-7")),
-    "cost": _maybe(_text("What the gateway says it cost.")),
+    "cost": _maybe(_text("What it costs, as a decimal number.", "0.04")),
+    "currency": _maybe(_text("The currency of the cost, where it is known.", "GBP")),
+    "cost_source": _maybe(
+        _text("Whose word the cost is: `prices` of the connection, an estimate, or the `gateway`.")
+    ),
     "error_code": _maybe(_text("The gateway's own code of what went wrong.")),
     "detail": _maybe(_text("The gateway's own words.")),
     "refunded": _flag("Whether the gateway gave the money back."),
     "timeline": _list({"type": "object"}, "Each status as it was heard."),
+    "media": _list(
+        {"type": "object"},
+        "The files that came with it: `file` where it is kept, `error` where it could not be fetched.",
+    ),
     "created_at": _time("When it was made."),
+    "updated_at": _time("When it last changed."),
+}
+CONTACT_SAYS: Mapping[str, Schema] = {
+    "name": _text("What they are called.", "Amina Yusuf", maxLength=500, pattern=_PLAIN),
+    "tags": {
+        **_list(
+            {"type": "string", "minLength": 1, "maxLength": 100, "pattern": _TAG},
+            "What they are grouped by; a tag has no semicolon and no space around it.",
+        ),
+        "maxItems": 100,
+        "examples": [["parents", "year 3"]],
+    },
+    "attributes": {
+        "type": "object",
+        "description": "What else is known of them, by name; `timezone` is asked for quiet hours.",
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
+        "propertyNames": {"minLength": 1, "maxLength": 100, "pattern": _TAG},
+        "maxProperties": 200,
+        "examples": [{"class": "3B"}],
+    },
+    "opted_out": _flag("Whether they want no texts. Left out, it stays as it is."),
+    "opted_out_source": _text(
+        "How you know that they want none, or do; `by the API` where it is not said.",
+        "by phone, 3 March",
+        maxLength=200,
+        pattern=_PLAIN,
+    ),
+    "invalid": _flag("Whether no text can reach the number. Left out, it stays as it is."),
+    "invalid_why": _text("Why none can.", "disconnected", maxLength=500, pattern=_PLAIN),
+}
+_CONTACT: Mapping[str, Schema] = {
+    "number": _text("The number, in international form.", "+447700900077"),
+    "name": _text("What they are called.", "Amina Yusuf"),
+    "tags": _list({"type": "string"}, "What they are grouped by."),
+    "attributes": {"type": "object", "description": "What else is known of them, by name."},
+    "invalid": _flag("Whether a gateway said that no text can reach it."),
+    "invalid_why": _text("Why none can; empty where one can."),
+    "opted_out_at": _maybe(_time("When they asked for no more texts; null where they have not.")),
+    "opted_out_source": _text("How we know that they want none.", "texted STOP"),
+    "created_at": _time("When it was first known."),
     "updated_at": _time("When it last changed."),
 }
 _STEP: Mapping[str, Schema] = {
@@ -160,6 +224,88 @@ COMPONENTS: Mapping[str, Schema] = {
         },
         "error",
     ),
+    "SignedIn": _object(
+        "A session.",
+        {
+            "token": _text("The token, shown this once.", "rbs_…"),
+            "expires_at": _time("When it ends whatever happens."),
+            "idle_ms": _number("Milliseconds without use after which it ends.", 1_800_000),
+            "account": _object(
+                "Who has signed in.",
+                {
+                    "name": _text("The account.", "amina@school.example"),
+                    "role": _text("Its role.", "owner", enum=list(ROLES)),
+                    "scopes": _list(_text("A scope.", "runs:read"), "What it may do."),
+                },
+                "name role scopes",
+            ),
+        },
+        "token expires_at idle_ms account",
+    ),
+    "Me": _object(
+        "Whose token this is.",
+        {
+            "kind": _text("Somebody signed in, or a program.", "token", enum=["account", "token"]),
+            "name": _text("The account or the token.", "ci"),
+            "role": _maybe(_text("The account's role.", "owner")),
+            "scopes": _list(_text("A scope.", "runs:read"), "What it may do."),
+            "address": _text("From where it is asked.", "203.0.113.7"),
+            "expires_at": _maybe(_time("When it ends whatever happens, null for never.")),
+        },
+        "kind name role scopes address expires_at",
+    ),
+    "Account": _object(
+        "Somebody who may sign in.",
+        {
+            "name": _text("Its name, written small.", "amina@school.example"),
+            "role": _text("Its role.", "owner", enum=list(ROLES)),
+            "scopes": _list(_text("A scope.", "runs:read"), "What it may do."),
+            "enabled": _flag("Whether it may sign in."),
+            "created_at": _time("When it was added."),
+            "updated_at": _time(
+                "When its role, its password or whether it is enabled last changed."
+            ),
+            "last_login_at": _maybe(_time("When it last signed in, null for never.")),
+        },
+        "name role scopes enabled created_at updated_at last_login_at",
+    ),
+    "Token": _object("What a program shows instead of a password.", _TOKEN, " ".join(_TOKEN)),
+    "NewToken": _object(
+        "A token as it is created.",
+        {**_TOKEN, "token": _text("The token itself, shown this once.", "rb_…")},
+        " ".join([*_TOKEN, "token"]),
+    ),
+    "Secret": _object(
+        "A secret that the journal keeps sealed. Its value is shown nowhere.",
+        {
+            "name": _text("Its name.", "connections.front-desk.api_key"),
+            "key": _text("Which of the operator's keys it is locked with.", "3f1c0a9e77b2"),
+            "set_at": _time("When it was last set."),
+            "set_by": _text("Who set it.", "amina@school.example"),
+            "used": _flag(
+                "Whether ringback.yaml refers to it, so that Ringback does not start without it."
+            ),
+        },
+        "name key set_at set_by used",
+    ),
+    "AuditEntry": _object(
+        "One line of the audit trail.",
+        {
+            "seq": _number("Its place.", 17),
+            "at": _time("When."),
+            "kind": _text("What kind of actor.", "account", enum=list(KINDS)),
+            "who": _text(
+                "Who: an account, a token, a user of the machine.", "amina@school.example"
+            ),
+            "address": _text("From where: an address, or the machine's name.", "203.0.113.7"),
+            "action": _text("What was done.", "run.settled", enum=list(ACTIONS)),
+            "object": _text("To what.", "run_01k8z0"),
+            "facts": _any("More about it."),
+            "previous": _text("The hash of the entry before."),
+            "hash": _text("SHA-256 of this entry, the one before included."),
+        },
+        "seq at kind who address action object facts previous hash",
+    ),
     "Receipt": _object(
         "Something was accepted and is on disk.",
         {
@@ -186,6 +332,65 @@ COMPONENTS: Mapping[str, Schema] = {
         "required": ["run", "steps", "notes", "messages"],
     },
     "Message": _object("One SMS.", _MESSAGE, "id direction connection text status created_at"),
+    "Contact": _object(
+        "One number and what is known of whoever has it.", _CONTACT, " ".join(_CONTACT)
+    ),
+    "Found": _object(
+        "What there is about one number.",
+        {
+            "number": _text("The number, in international form.", "+447700900077"),
+            "counts": {
+                "type": "object",
+                "description": "How many of each: messages, reports, runs and so on.",
+                "additionalProperties": {"type": "integer"},
+            },
+            "runs": _list({"type": "string"}, "The runs that concern it."),
+            "messages": _list(
+                {"type": "string"}, "The messages to and from it, and of those runs."
+            ),
+            "unfinished": _list({"type": "string"}, "Those of the runs that have not finished."),
+            "shared": _list({"type": "string"}, "Those of the runs that concern other people too."),
+            "files": _list({"type": "string"}, "The SHA-256 of files that came with it."),
+            "other_files": _list(
+                {"type": "string"},
+                "Files of other runs in which it stands; looked for when thorough.",
+            ),
+            "workflows": _list({"type": "string"}, "Workflows whose text names it."),
+            "thorough": _flag("Whether every row and file was looked at."),
+        },
+        "number counts runs messages unfinished shared files other_files workflows thorough",
+    ),
+    "Erased": _object(
+        "What became of an erasure.",
+        {
+            "number": _text("The number, in international form.", "+447700900077"),
+            "counts": {
+                "type": "object",
+                "description": "How many rows of each table changed or went, and files.",
+                "additionalProperties": {"type": "integer"},
+            },
+            "kept_optout": _flag("Whether an opt-out was kept as a bare fact."),
+            "canceled": _list({"type": "string"}, "Runs that were canceled for it."),
+            "shared": _list(
+                {"type": "string"},
+                "Runs that concern others too, in which only what names the number went.",
+            ),
+            "left": _list(
+                {"type": "string"}, "Sentences on what a person still has to know or do."
+            ),
+        },
+        "number counts kept_optout canceled shared left",
+    ),
+    "Import": _object(
+        "What became of a file of contacts.",
+        {
+            "contacts": _number("How many it holds.", 120),
+            "new": _number("How many of them were not known.", 20),
+            "changed": _number("How many changed something known.", 3),
+            "dry_run": _flag("Whether nothing was taken."),
+        },
+        "contacts new changed dry_run",
+    ),
     "Refused": _object(
         "A callback that was not believed, or whose shape nobody knows.",
         {
@@ -246,6 +451,30 @@ COMPONENTS: Mapping[str, Schema] = {
             ),
         },
         "code message severity",
+    ),
+    "Connection": _object(
+        "A connector with this project's settings, which are not shown.",
+        {
+            "name": _text("Its name in ringback.yaml.", "front-desk"),
+            "uses": _text("Its connector.", "acme-sms"),
+            "last_heard": _object(
+                "When its gateway last called with what; what it has not called with is left out.",
+                {kind: _time(f"{said[0].upper()}{said[1:]}.") for kind, said in HEARD.items()},
+            ),
+            "unknown_statuses": _list(
+                _object(
+                    "A status.",
+                    {
+                        "status": _text("The gateway's own word.", "BUFFERED"),
+                        "times": _number("How often it came.", 3),
+                        "last_at": _time("When it came last."),
+                    },
+                    "status times last_at",
+                ),
+                "Statuses that the connector does not know, the last one first.",
+            ),
+        },
+        "name uses last_heard unknown_statuses",
     ),
     "Connector": _object(
         "What can be used.",

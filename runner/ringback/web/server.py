@@ -18,26 +18,31 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server import mt
 from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
 from ringback.engine.runtime import Runtime
+from ringback.observe.logs import set_up
 from ringback.problems import Failure
 from ringback.web.app import create_app
-from ringback.web.logs import set_up
+from ringback.web.patience import Patience, with_protocol
 
 log = logging.getLogger("ringback.web.server")
 
 GRACE_MS = 20_000
 """How long a stop waits for what runs; what takes longer is put down and goes on at the next start."""
-_SPARE_THREADS = 24
-"""Besides one for each worker: whoever waits for a commit, or for a run to answer with, holds a thread."""
+_SPARE_THREADS = 240
+"""Besides one for each worker: who waits for a commit, for a run to answer with or for the rest of a body holds a
+thread. They are made as they are needed, and idle ones end after half a minute."""
 _END_S = 10
 """How long granian's own threads may take to end after a signal."""
 _HEAD_TIMEOUT_MS = 15_000
+"""How long a connection may be without the whole head of a request, the pause between two requests included."""
+mt._wsgi_call_wrap = with_protocol(mt._wsgi_call_wrap)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class _InProcess(MTServer):
@@ -53,7 +58,6 @@ class _InProcess(MTServer):
 def serve(
     runtime: Runtime,
     *,
-    log_level: str | None = "INFO",
     host: str | None = None,
     port: int | None = None,
     grace_ms: int = GRACE_MS,
@@ -62,23 +66,25 @@ def serve(
 ) -> None:
     """Start the runtime and serve its doors until SIGTERM or SIGINT; then stop in order.
 
-    Everything is logged to standard error from `log_level` up, with secrets masked; None leaves logging alone.
+    Everything is logged to standard error as the settings say, with secrets masked.
     Stopping: no new connections, the requests in hand are answered, runs finish or are parked, the journal
     is closed. `ready` is called with the server's address once it answers. Call it on the main thread, which
     is where signals arrive. Raises `Failure("invalid_input")` when the address cannot be listened on.
     """
-    if log_level is not None:
-        set_up(runtime.masks, log_level)
+    rules = runtime.settings.log
+    set_up(runtime.masks, rules.level, form=rules.form, numbers=rules.numbers)
     host = host or runtime.settings.host
     port = runtime.settings.port if port is None else port
     port = _free_address(host, port)
+    threads = runtime.settings.workers + _SPARE_THREADS
     server = _InProcess(
         "ringback",
         address=host,
         port=port,
         interface=Interfaces.WSGI,
-        blocking_threads=runtime.settings.workers + _SPARE_THREADS,
+        blocking_threads=threads,
         websockets=False,
+        http=HTTPModes.http1,  # telling it from HTTP/2, a connection that says nothing would have no timeout
         log_enabled=True,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOG,
@@ -87,13 +93,17 @@ def serve(
     made = app or create_app(runtime)
     runtime.start()
     ended = _end_surely(server, runtime, grace_ms)
+    patience = Patience(threads, runtime.metrics)
+    patience.start()
+    watched = patience.watching(made.wsgi_app)
     try:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         _say_when_ready(host, port, address, ready)
-        server.serve(target_loader=lambda: made.wsgi_app, wrap_loader=False)
+        server.serve(target_loader=lambda: watched, wrap_loader=False)
     finally:
         signal.set_wakeup_fd(-1)
         ended.set()
+        patience.close()
         _stop(runtime, grace_ms)
 
 
@@ -124,6 +134,7 @@ def _end_surely(server: _InProcess, runtime: Runtime, grace_ms: int) -> threadin
                 return
             log.warning("the server's threads did not end in %d s and are left", _END_S)
             _stop(runtime, grace_ms)
+            logging.shutdown()
             os._exit(0)
 
     threading.Thread(target=watch, name="ringback-signals", daemon=True).start()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from ringback.web.errors import Refusal
+from ringback.web.patience import reader
 from ringback.words import say_size
 
 CHUNK = 64 * 1024
@@ -15,11 +16,14 @@ CHUNK = 64 * 1024
 class CappedStream(io.RawIOBase):
     """The request's body, ending where it ends, refusing to go past `limit` bytes.
 
-    Raises `Refusal` 413 when more arrives, 400 when the sender hangs up before the promised length.
+    `receive` gives at most so many bytes, `b""` only at the end. Raises `Refusal` 413 when more arrives, 400 when the
+    sender hangs up before the promised length.
     """
 
-    def __init__(self, stream: Any, length: int | None, limit: int, where: str) -> None:
-        self._stream = stream
+    def __init__(
+        self, receive: Callable[[int], bytes], length: int | None, limit: int, where: str
+    ) -> None:
+        self._receive = receive
         self._left = length
         self._room = limit
         self._limit = limit
@@ -29,14 +33,24 @@ class CappedStream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; `b""` only at the end. A negative size reads to the end."""
+        """`size` bytes, fewer only at the end. A negative size reads to the end."""
         if size < 0:
             return b"".join(iter(lambda: self.read(CHUNK), b""))
+        whole = self._piece(size)
+        if 0 < len(whole) < size:
+            pieces, room = [whole], size - len(whole)
+            while room and (piece := self._piece(room)):
+                pieces.append(piece)
+                room -= len(piece)
+            whole = b"".join(pieces)
+        return whole
+
+    def _piece(self, size: int) -> bytes:
         if self._left is not None:
             size = min(size, self._left)
         if size == 0:
             return b""
-        piece: bytes = self._stream.read(size)
+        piece = self._receive(size)
         if not piece and self._left:
             raise Refusal(
                 400,
@@ -103,7 +117,7 @@ def open_body(environ: Mapping[str, Any], limit: int, where: str) -> CappedStrea
         raise too_large(limit, where)
     if length is None and not environ.get("wsgi.input_terminated"):
         length = 0  # PEP 3333: without either, reading on could wait for ever
-    return CappedStream(environ["wsgi.input"], length, limit, where)
+    return CappedStream(reader(environ, where), length, limit, where)
 
 
 def content_length(environ: Mapping[str, Any], where: str) -> int | None:
