@@ -31,7 +31,15 @@ def project(tmp_path: Path) -> Path:
     journal = Journal.open(tmp_path / ".ringback" / "journal.db", SystemClock())
     for at, (direction, connection, text, number) in enumerate(SAID):
         theirs = {"number_from" if direction == "in" else "number_to": number}
-        one = Message(new_id("msg"), direction, connection, text, "sent", at, at, **theirs)  # type: ignore[arg-type]
+        priced = {"cost": "0.04", "currency": "GBP", "cost_source": "prices" if at else "gateway"}
+        came = {
+            "media": (
+                {"file": {"name": "photo.png"}},
+                {"url": "https://gateway.example/?key=planted"},
+            )
+        }
+        more = priced if direction == "out" else came
+        one = Message(new_id("msg"), direction, connection, text, "sent", at, at, **theirs, **more)  # type: ignore[arg-type]
         journal.write(lambda conn, one=one: messages.add_message(conn, one))  # type: ignore[misc]
     journal.close()
     return tmp_path
@@ -58,6 +66,7 @@ def test_the_conversation_is_told_in_order(
     shown = ringback("messages", "--project", str(project), "--json", "--with", *asked)
     assert shown.exit_code == 0, shown.output
     assert [one["text"] for one in json.loads(shown.output)] == texts
+    assert "planted" not in shown.output
 
 
 def test_it_is_told_to_a_person(project: Path) -> None:
@@ -67,5 +76,8 @@ def test_it_is_told_to_a_person(project: Path) -> None:
         (False, True),
         (True, False),
     ]
+    assert "Y [photo.png] [a file not fetched yet]" in shown.output
+    assert "about 0.04 GBP" in shown.output
+    assert "planted" not in shown.output
     nobody = ringback("messages", "--project", str(project), "--with", "+447700900079")
     assert nobody.output == "Nothing was said with +447700900079 yet.\n"

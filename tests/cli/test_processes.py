@@ -175,6 +175,22 @@ def _reloads(project: Path, log: Path) -> None:
     until(lambda: "Workflows taken up: enrolment." in log.read_text())
 
 
+def test_serve_says_what_is_wrong_with_own_connectors_and_that_changed_ones_wait(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ringback.yaml").write_text("project: {name: Harbour School, country: GB}\n")
+    (tmp_path / "workflows").mkdir()
+    manifest, log = tmp_path / "connectors" / "acme" / "connector.yaml", tmp_path / "serve.log"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("id: acme\nextends: mysmsgat\nname: Acme\n")
+    with process(log, "serve", "--port", str(_free_ports(1)[0]), "--project", str(tmp_path)):
+        until(lambda: "listening on" in log.read_text())
+        assert "connectors/acme/connector.yaml:2:10: `mysmsgat`" in log.read_text()
+        assert "The connectors with a mistake are left out" in log.read_text()
+        manifest.write_text("id: acme\nextends: mysmsgate\nname: Acme\n")
+        until(lambda: "Changed: connectors/acme/connector.yaml." in log.read_text())
+
+
 REFUSED = {
     "an unknown workflow": (["run", "enrolmnt"], "There is no workflow enrolmnt."),
     "a file that is not there": (

@@ -17,7 +17,14 @@ PAGES = reference.pages()
 def test_every_schema_connector_and_command_has_its_place() -> None:
     schemas = {f"{path.name.split('.')[0]}.md" for path in shelf("schemas").glob("*.schema.json")}
     connectors = {f"connectors/{name}.md" for name in load_catalogue().connectors}
-    assert set(PAGES) == {*schemas, *connectors, "connectors/README.md", "cli.md"}
+    assert set(PAGES) == {
+        *schemas,
+        *connectors,
+        "connectors/README.md",
+        "cli.md",
+        "metrics.md",
+        "access.md",
+    }
     for verb in VERBS:
         assert f"\n## ringback {verb}\n" in PAGES["cli.md"]
 

@@ -15,7 +15,7 @@ connections:
   front-desk:
     uses: mysmsgate
     with: { api_key: sk-planted-0123456789, base_url: "http://127.0.0.1:9" }
-    prices: { per: segment, amount: 0.04, currency: GBP }
+    prices: { per: segment, amount: 0.04, currency: GBP, countries: { FR: 0.07 } }
 """
 
 
@@ -24,6 +24,7 @@ connections:
     [
         ("07700 900077", "It’s " + "x" * 80, 0, ["2 SMS", "UCS-2", "“’” is not in GSM-7", "U+2019 right single quotation mark", "with plain quotes 1 SMS", "0.08 GBP"]),
         ("07700 900077", "Hi", 0, ["✓ number", "✓ repeat", "1 SMS", "0.04 GBP", "Nothing was sent"]),
+        ("+33612345678", "x" * 161, 0, ["2 SMS", "0.14 GBP (FR)"]),
         ("12", "Hi", 1, ["✗ number", "is not a phone number"]),
     ],
 )  # fmt: skip

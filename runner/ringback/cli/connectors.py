@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import console, fields, project
+from ringback.cli import connecting, console, fields, project
 from ringback.problems import Failure
 
 if TYPE_CHECKING:
     from ringback.connectors.catalogue import Catalogue
     from ringback.connectors.manifest import Action, Field, Manifest, Trigger
+    from ringback.connectors.matrix import Cell
 
 
 @click.command()
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 def command(name: str | None, as_matrix: bool, as_json: bool, where: Path | None) -> None:
     """Show the connectors; with ID, one connector's settings, actions and triggers with their fields.
 
-    ID is a connector (`http`), or one action or trigger (`sms.send`). --matrix runs every recorded example of
+    ID is a connector (`http`), one action or trigger (`sms.send`), or one of the project's connections, of
+    which is shown how it is set up and when its gateway last called. --matrix runs every recorded example of
     every gateway, or of ID, and shows what they prove.
 
     \b
     Example:
       ringback connectors
       ringback connectors sms.send
+      ringback connectors front-desk
       ringback connectors --matrix
     """
     from ringback.connectors.catalogue import load_catalogue
@@ -49,9 +51,7 @@ def command(name: str | None, as_matrix: bool, as_json: bool, where: Path | None
     elif name is None:
         _list(catalogue, as_json)
     else:
-        _show(catalogue, name, as_json)
-        if not as_json and folder is not None and name in catalogue.connectors:
-            _say_connections(folder, catalogue.connectors[name])
+        _show(catalogue, name, as_json, folder)
 
 
 def _list(catalogue: Catalogue, as_json: bool) -> None:
@@ -77,13 +77,22 @@ def _matrix(catalogue: Catalogue, name: str | None, as_json: bool) -> None:
     else:
         console.table(
             ["gateway", *COLUMNS],
-            [[row.gateway, *(row.cells[one].says or "-" for one in COLUMNS)] for row in rows],
+            [[row.gateway, *(_cell(row.cells[one]) for one in COLUMNS)] for row in rows],
         )
+        for row in rows:
+            for column in COLUMNS:
+                if row.cells[column].lacks:
+                    console.say(f"{row.gateway} has no {column}: {row.cells[column].lacks}")
         for row in rows:
             for said in row.failing:
                 console.say(f"{row.gateway}: {said}")
     if any(row.failing for row in rows):
         raise click.exceptions.Exit(1)
+
+
+def _cell(cell: Cell) -> str:
+    """A cell in the table; a dash is what nobody has shown or ruled out."""
+    return cell.says or ("none" if cell.lacks else "-")
 
 
 def _offers(manifest: Manifest) -> list[str]:
@@ -102,9 +111,12 @@ def _summary(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _show(catalogue: Catalogue, name: str, as_json: bool) -> None:
+def _show(catalogue: Catalogue, name: str, as_json: bool, folder: Path | None) -> None:
     manifest = catalogue.connectors.get(name)
     one = None if manifest else catalogue.action(name) or catalogue.trigger(name)
+    connection = None
+    if one is None and manifest is None and (uses := connecting.connector_of(name, folder)):
+        connection, manifest = name, catalogue.connectors.get(uses)
     if one is None and manifest is None:
         known = [*catalogue.connectors, *catalogue.actions, *catalogue.triggers]
         near = difflib.get_close_matches(name, known, n=1)
@@ -113,7 +125,9 @@ def _show(catalogue: Catalogue, name: str, as_json: bool) -> None:
     if one is not None:
         console.as_json(_part(one)) if as_json else _say_part(one)
     elif manifest is not None:
-        console.as_json(_full(manifest)) if as_json else _say_connector(manifest)
+        console.as_json(_full(manifest)) if as_json else _say_connector(
+            manifest, folder, connection
+        )
 
 
 def _full(manifest: Manifest) -> dict[str, object]:
@@ -140,13 +154,14 @@ def _json_fields(found: Mapping[str, Field]) -> list[dict[str, object]]:
     return [row._asdict() for row in fields.rows(found)]
 
 
-def _say_connector(manifest: Manifest) -> None:
+def _say_connector(manifest: Manifest, folder: Path | None, connection: str | None) -> None:
     console.heading(f"{manifest.name} ({manifest.id}, {manifest.kind})")
     console.say(manifest.description)
     if manifest.docs:
         console.say(manifest.docs)
-    for step, said in enumerate(manifest.steps(fields.ANY_CALLBACK_URL), start=1):
-        console.say(f"  {step}. {said}")
+    connecting.say(manifest, folder, connection)
+    if connection is not None:
+        return
     if manifest.settings:
         console.say()
         console.heading("Settings of a connection")
@@ -154,21 +169,6 @@ def _say_connector(manifest: Manifest) -> None:
     for one in fields.offers(manifest):
         console.say()
         _say_part(one)
-
-
-def _say_connections(folder: Path, manifest: Manifest) -> None:
-    """The project's own connections of a connector, each with the address that its callbacks go to."""
-    from ringback.connectors import verify
-    from ringback.settings import load_settings
-
-    settings = load_settings(folder, os.environ, allow_unset=True)
-    console.hide(settings.secrets)
-    for name, connection in settings.connections.items():
-        if connection.uses == manifest.id:
-            console.say()
-            console.heading(f"Connection {name}")
-            bare = f"{settings.public_url}/callbacks/{name}"
-            console.say(f"callbacks go to {verify.with_token(manifest, connection.settings, bare)}")
 
 
 def _say_part(one: Action | Trigger) -> None:

@@ -23,6 +23,7 @@ _masks = [Masks()]
 MARKS = {
     "good": ("✓", "green"),
     "bad": ("✗", "red"),
+    "warn": ("!", "yellow"),
     "wait": ("…", "yellow"),
     "note": ("·", "cyan"),
 }

@@ -18,16 +18,23 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ringback.journal.contacts import Contact
+    from ringback.journal.journal import Journal
 
 
 @click.group(invoke_without_command=True)
 @click.option("--tag", help="Only those with this tag.")
 @click.option("--opted-out", is_flag=True, help="Only those who want no texts.")
+@click.option("--invalid", is_flag=True, help="Only those that cannot be texted.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @project.option
 @click.pass_context
 def command(
-    context: click.Context, tag: str | None, opted_out: bool, as_json: bool, where: Path | None
+    context: click.Context,
+    tag: str | None,
+    opted_out: bool,
+    invalid: bool,
+    as_json: bool,
+    where: Path | None,
 ) -> None:
     """List the contacts, in order of their numbers.
 
@@ -39,15 +46,12 @@ def command(
     """
     if context.invoked_subcommand is not None:
         return
-    found = [
-        one
-        for one in _all(where)
-        if (tag is None or tag in one.tags) and (not opted_out or one.opted_out_at is not None)
-    ]
+    with reading(project.settings(where)) as journal:
+        found = list(_all(journal, tag=tag, opted_out=opted_out or None, invalid=invalid or None))
     if as_json:
         console.as_json([_json(one) for one in found])
     elif not found:
-        console.say("No contact yet." if not (tag or opted_out) else "No such contact.")
+        console.say("No contact yet." if not (tag or opted_out or invalid) else "No such contact.")
     else:
         heads = ["number", "name", "tags", "texts"]
         console.table(heads, [[one.number, one.name, ", ".join(one.tags), _state(one)] for one in found])  # fmt: skip
@@ -85,34 +89,29 @@ def show(number: str, as_json: bool, where: Path | None) -> None:
 
 @command.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--dry-run", is_flag=True, help="Say what would be taken, and take nothing.")
 @project.option
-def import_(file: Path, where: Path | None) -> None:
+def import_(file: Path, dry_run: bool, where: Path | None) -> None:
     """Take contacts from a CSV file whose first line names the columns; `number` is one, others are attributes.
 
-    Tags are separated by semicolons. Nobody who has opted out is opted in by a file.
+    Tags are separated by semicolons. Nobody who has opted out is opted in by a file. Where a line is wrong, all
+    such lines are told and nothing is taken.
 
     \b
     Example:
+      ringback contacts import parents.csv --dry-run
       ringback contacts import parents.csv
     """
-    from ringback.sms import contactbook
+    from ringback.sms import contactstream
 
     settings = project.settings(where)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise Failure("invalid_input", f"{file} is not UTF-8 text.", "Save it as CSV UTF-8.") from None  # fmt: skip
     country = str(settings.project.get("country") or "")
-    found = contactbook.read_csv(text, str(file), country)
-    with reading(settings) as journal:
-        now = journal.clock.now_ms()
-
-        def write(conn: Connection) -> None:
-            for one in found:
-                contactbook.merge(conn, one, now)
-
-        journal.write(write)
-    console.mark("good", f"{len(found)} contacts from {file.name}")
+    with reading(settings) as journal, file.open("rb") as stream:
+        taken = contactstream.take_csv(journal, stream, str(file), country, dry_run=dry_run)
+        if not dry_run:
+            _note(journal, "contacts.imported", file.name, taken._asdict())
+    said = f"{taken.contacts} contacts {'in' if dry_run else 'from'} {file.name}"
+    console.mark("good", said, f"{taken.new} new, {taken.changed} changed{'; nothing was taken' if dry_run else ''}")  # fmt: skip
 
 
 @command.command()
@@ -125,18 +124,33 @@ def export(file: Path | None, where: Path | None) -> None:
     Example:
       ringback contacts export contacts.csv
     """
-    from ringback.sms import contactbook
+    from ringback.sms import contactstream
 
-    found = list(_all(where))
-    text = contactbook.write_csv(found)
-    if file is None:
-        sys.stdout.write(text)
-        return
-    file.write_text(text, encoding="utf-8-sig", newline="")
-    console.mark("good", f"{len(found)} contacts in {file}")
+    with reading(project.settings(where)) as journal:
+        if file is None:
+            count = -1
+            for count, line in enumerate(contactstream.give_csv(journal)):  # noqa: B007
+                sys.stdout.write(line)
+            _note(journal, "contacts.exported", "standard output", {"contacts": count})
+            return
+        count = -1
+        with file.open("w", encoding="utf-8-sig", newline="") as out:
+            for count, line in enumerate(contactstream.give_csv(journal)):  # noqa: B007
+                out.write(line)
+        _note(journal, "contacts.exported", file.name, {"contacts": count})
+    console.mark("good", f"{count} contacts in {file}")
 
 
-def _change(name: str, help_: str, done: str, change: Callable[..., Any]) -> None:
+def _note(journal: Journal, action: str, object_: str, facts: dict[str, Any]) -> None:
+    """A line in the audit trail."""
+    from ringback.cli.actor import typing
+    from ringback.journal import audit
+
+    now = journal.clock.now_ms()
+    journal.write(lambda conn: audit.add(conn, typing(), action, object_, now, facts))
+
+
+def _change(name: str, help_: str, done: str, action: str, change: Callable[..., Any]) -> None:
     """One command that changes what is known of a number."""
 
     @command.command(
@@ -145,11 +159,22 @@ def _change(name: str, help_: str, done: str, change: Callable[..., Any]) -> Non
     @click.argument("number", metavar="NUMBER")
     @project.option
     def act(number: str, where: Path | None) -> None:
+        from ringback.cli.actor import typing
+        from ringback.journal import audit
+        from ringback.masks import shorten_number
+
         settings = project.settings(where)
         number = _number(settings.project, number)
         with reading(settings) as journal:
             now = journal.clock.now_ms()
-            news = journal.write(lambda conn: change(conn, number, now))
+
+            def write(conn: Connection) -> bool:
+                news = bool(change(conn, number, now))
+                if news:
+                    audit.add(conn, typing(), action, shorten_number(number), now)
+                return news
+
+            news = journal.write(write)
         console.mark("good", f"{number} {done}", "" if news else "as before")
 
 
@@ -171,19 +196,15 @@ def _valid(conn: Connection, number: str, now: int) -> bool:
     return contacts.clear_invalid(conn, number, now)
 
 
-_change("opt-out", "Send nothing more to NUMBER, whoever asks for it.", "gets no more texts", _opt_out)  # fmt: skip
-_change("opt-in", "Let NUMBER be texted again, because they asked for it.", "may be texted", _opt_in)  # fmt: skip
-_change("valid", "Take back that NUMBER cannot be texted, as a gateway said.", "is taken for a number that works", _valid)  # fmt: skip
+_change("opt-out", "Send nothing more to NUMBER, whoever asks for it.", "gets no more texts", "contact.opted_out", _opt_out)  # fmt: skip
+_change("opt-in", "Let NUMBER be texted again, because they asked for it.", "may be texted", "contact.opted_in", _opt_in)  # fmt: skip
+_change("valid", "Take back that NUMBER cannot be texted, as a gateway said.", "is taken for a number that works", "contact.changed", _valid)  # fmt: skip
 
 
-def _all(where: Path | None) -> Iterator[Contact]:
-    from ringback.journal import contacts
+def _all(journal: Journal, **only: Any) -> Iterator[Contact]:
+    from ringback.sms import contactstream
 
-    with reading(project.settings(where)) as journal, journal.read() as conn:
-        after = ""
-        while page := contacts.list_contacts(conn, after):
-            yield from page
-            after = page[-1].number
+    return contactstream.every(journal, **only)
 
 
 def _number(about: Any, number: str) -> str:

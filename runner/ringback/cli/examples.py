@@ -116,6 +116,7 @@ def _settings(
         rehearsed(settings, catalogue, mailbox),
         workflows={workflow.id: WorkflowSettings(dict(inputs))},
         journal_path=scratch / "journal.db",
+        journal_url="",
         files_folder=scratch / "files",
     )
 

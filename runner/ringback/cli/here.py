@@ -28,7 +28,7 @@ def runtime(where: Path | None, send_through: str | None = None) -> Iterator[Run
     if send_through is not None:
         settings = replace(settings, send_through=(send_through,))
     made = open_runtime(settings)
-    console.hide(secrets_of(settings, made.catalogue))
+    console.hide(secrets_of(made.settings, made.catalogue))
     made.start()
     try:
         yield made

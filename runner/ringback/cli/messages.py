@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ringback.cli import console, project, story
 from ringback.cli.runs import reading
+
+if TYPE_CHECKING:
+    from ringback.journal.messages import Message
 
 
 @click.command()
@@ -38,7 +42,7 @@ def command(
     with reading(settings) as journal, journal.read() as conn:
         said = messages.conversation(conn, phone, connection, limit)
     if as_json:
-        console.as_json([one._asdict() for one in said])
+        console.as_json([messages.shown(one) for one in said])
         return
     if not said:
         console.say(f"Nothing was said with {phone} yet.")
@@ -47,11 +51,33 @@ def command(
         [
             f"{story.local(one.created_at):%Y-%m-%d %H:%M:%S}",
             "they" if one.direction == "in" else "we",
-            one.text,
+            _said(one),
             one.status,
+            _cost(one),
             one.connection,
             one.run_id or "",
         ]
         for one in said
     ]
-    console.table(["when", "who", "text", "status", "connection", "run"], rows)
+    console.table(["when", "who", "text", "status", "cost", "connection", "run"], rows)
+
+
+def _said(message: Message) -> str:
+    """The words, and what came with them."""
+    came = [
+        f"[{one['file']['name']}]"
+        if "file" in one
+        else "[a file that could not be fetched]"
+        if "error" in one
+        else "[a file not fetched yet]"
+        for one in message.media
+    ]
+    return " ".join([*filter(None, [message.text]), *came])
+
+
+def _cost(message: Message) -> str:
+    """What it costs; an estimate is marked."""
+    if message.cost is None:
+        return ""
+    said = f"{message.cost} {message.currency or ''}".strip()
+    return f"about {said}" if message.cost_source == "prices" else said

@@ -14,6 +14,7 @@ from ringback.sdk import File
 
 if TYPE_CHECKING:
     from ringback.engine.runtime import Runtime
+    from ringback.journal.audit import Actor
     from ringback.workflow.model import Workflow
 
 SOURCE = "command line"
@@ -58,9 +59,14 @@ def opening(
 
 
 def start(
-    runtime: Runtime, workflow: Workflow, given: Mapping[str, Any], folder: Path, source: str
+    runtime: Runtime,
+    workflow: Workflow,
+    given: Mapping[str, Any],
+    folder: Path,
+    source: str,
+    by: Actor | None = None,
 ) -> str:
-    """Open a run by such an event, as coming from `source`; its id."""
+    """Open a run by such an event, as coming from `source`; its id. `by` is who wanted it, for the audit trail."""
     from ringback.engine.accept import accept
 
     event = opening(runtime, workflow, given, folder)
@@ -73,6 +79,7 @@ def start(
         key=None,
         kind=event.source,
         files=event.files,
+        by=by,
     )
     return receipt.run_id
 
@@ -149,6 +156,8 @@ def _manual(given: Given, files: Files, moment: str, use: Given) -> dict[str, An
 
 
 def _inbound(given: Given, files: Files, moment: str, use: Given) -> dict[str, Any]:  # noqa: ARG001
+    from ringback.sms.language import language_of
+
     told = {**(given.get("data") or {}), **(given.get("inbound") or {})}
     empty = {
         "from": "",
@@ -158,7 +167,8 @@ def _inbound(given: Given, files: Files, moment: str, use: Given) -> dict[str, A
         "message_id": "msg_example",
         "media": [],
     }
-    return {**empty, "received_at": moment, **told}
+    spoken = language_of(str(told.get("text") or ""))
+    return {**empty, "received_at": moment, "keyword": None, "language": spoken, **told}
 
 
 def _schedule(given: Given, files: Files, moment: str, use: Given) -> dict[str, Any]:  # noqa: ARG001

@@ -101,10 +101,11 @@ def replay(refused_id: str, where: Path | None) -> None:
     Example:
       ringback refused replay ref_01k3v9m2q8
     """
+    from ringback.cli.actor import typing
     from ringback.engine.refused import replay
 
     with here.runtime(where) as runtime:
-        taken = replay(runtime, refused_id)
+        taken = replay(runtime, refused_id, by=typing())
     for one in taken:
         console.mark("good", f"{one.kind}: {one.says}", ", ".join(one.runs))
     if any(one.runs for one in taken):

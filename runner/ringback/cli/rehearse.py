@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     help="With --connector: one of its settings, such as a secret; repeatable.",
 )
 @click.option(
+    "--always",
+    default="",
+    metavar="ENDING",
+    help="Every number behaves as one with this ending, such as 0011.",
+)
+@click.option(
     "--log",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append each text taken to this file, a line of JSON each.",
@@ -68,6 +74,7 @@ def command(
     connector: str | None,
     callbacks: str | None,
     given: tuple[str, ...],
+    always: str,
     log: Path | None,
     where: Path | None,
 ) -> None:
@@ -80,6 +87,7 @@ def command(
     Example:
       ringback rehearse
       ringback rehearse --port 9000 --delay "2 seconds"
+      ringback rehearse --always 0011
     """
     from ringback.rehearsal.server import RehearsalServer
 
@@ -92,6 +100,10 @@ def command(
     else:
         rehearsals = _of_project(where, connections, callbacks, delay_ms)
     server = RehearsalServer(rehearsals, log=log)
+    try:
+        server.always(always)
+    except ValueError as error:
+        raise click.UsageError(str(error), click.get_current_context()) from None
     try:
         # The server itself would print its own words and end the process.
         socket.create_server((host, port)).close()

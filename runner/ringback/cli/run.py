@@ -59,13 +59,14 @@ def command(
       ringback run order_shipped --data @order.json --connection backup
     """
     from ringback.cli import here
+    from ringback.cli.actor import typing
 
     wait_ms = _duration(wait)
     given = {"files": _pairs(files, "--file"), "data": _values(data)}
     with here.runtime(where, connection) as runtime:
         workflow = _workflow(runtime, name)
         with console.busy(f"Running {name}"):
-            run_id = opening.start(runtime, workflow, given, Path.cwd(), SOURCE)
+            run_id = opening.start(runtime, workflow, given, Path.cwd(), SOURCE, typing())
             here.advance(runtime, run_id, wait_ms)
         told = here.story(runtime, run_id)
     story.say(told)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ringback.cli import console, project, story
+from ringback.cli import console, project, settling, story
+from ringback.cli.settling import Wanted
 from ringback.problems import Failure
 
 if TYPE_CHECKING:
@@ -104,38 +105,68 @@ def show(run_id: str, as_json: bool, where: Path | None) -> None:
 
 
 @command.command()
-@click.argument("run_id", metavar="ID")
+@click.argument("run_id", metavar="[ID]", required=False)
 @click.argument("step", required=False)
 @click.option("--sent", "decision", flag_value="sent", help="It happened: go on from there.")
 @click.option("--again", "decision", flag_value="again", help="It did not happen: do it.")
+@click.option(
+    "--give-up", "decision", flag_value="give_up", help="End a run whose workers stopped over it."
+)
+@click.option("--all", "all_of_them", is_flag=True, help="Every uncertain step, listed first.")
+@click.option("--workflow", help="With --all: only of this workflow.")
+@click.option("--connection", help="With --all: only texts through this connection.")
+@click.option(
+    "--last", metavar="DURATION", help="With --all: only those begun within the last, say, 3 hours."
+)
+@click.option("--yes", is_flag=True, help="With --all: do not ask.")
 @project.option
 def settle(
-    run_id: str,
+    run_id: str | None,
     step: str | None,
-    decision: Literal["sent", "again"] | None,
+    all_of_them: bool,
+    workflow: str | None,
+    connection: str | None,
+    last: str | None,
+    yes: bool,
+    decision: Literal["sent", "again", "give_up"] | None,
     where: Path | None,
 ) -> None:
     """Decide about a step of which nobody knows whether it happened. STEP is needed only where several are open.
+
+    A run that was put down since its workers stopped over it is settled as a whole: --again or --give-up.
+    After a gateway's bad hour, --all settles many steps alike.
 
     \b
     Example:
       ringback runs settle run_01k3v9m2q8 --sent
       ringback runs settle run_01k3v9m2q8 confirmation --again
+      ringback runs settle --all --connection front-desk --last "3 hours" --sent
     """
+    from ringback.cli.actor import typing
     from ringback.engine import accept
 
     if decision is None:
         raise click.UsageError("Say either --sent or --again.", click.get_current_context())
+    if all_of_them:
+        if run_id is not None or decision == "give_up":
+            raise click.UsageError("With --all goes no ID, and --sent or --again.")
+        settling.say(where, Wanted(workflow, connection, last), decision, ask=not yes)
+        return
+    if run_id is None or yes or workflow or connection or last:
+        raise click.UsageError("Name a run by its ID, or say --all.")
     with acting(where) as runtime:
         path = step or _open_step(runtime, run_id)
-        if not accept.settle(runtime, run_id, path, decision):
+        if not accept.settle(runtime, run_id, path, decision, by=typing()):
             raise Failure(
                 "refused",
-                f"The step {path} of {run_id} is not uncertain.",
+                f"The step {path} of {run_id} is not uncertain."
+                if path
+                else f"{run_id} was put down as a whole: it is tried --again, or you --give-up.",
                 f"`ringback runs show {run_id}` shows how it stands.",
             )
-    said = "it went" if decision == "sent" else "it is done again"
-    console.mark("good", f"{run_id}, {path}: {said}.", "The run goes on under `ringback serve`.")
+    said = {"sent": "it went", "again": "it is done again", "give_up": "given up"}[decision]
+    follows = "" if decision == "give_up" else "The run goes on under `ringback serve`."
+    console.mark("good", f"{run_id}{f', {path}' if path else ''}: {said}.", follows)
 
 
 @command.command()
@@ -148,10 +179,11 @@ def cancel(run_id: str, where: Path | None) -> None:
     Example:
       ringback runs cancel run_01k3v9m2q8
     """
+    from ringback.cli.actor import typing
     from ringback.engine import accept
 
     with acting(where) as runtime:
-        if not accept.cancel(runtime, run_id):
+        if not accept.cancel(runtime, run_id, by=typing()):
             raise Failure(
                 "refused",
                 f"There is no unfinished run {run_id}.",
@@ -166,7 +198,7 @@ def reading(settings: Settings) -> Iterator[Journal]:
     from ringback.clock import SystemClock
     from ringback.journal.journal import Journal
 
-    journal = Journal.open(settings.journal_path, SystemClock())
+    journal = Journal.open(settings.journal, SystemClock())
     try:
         yield journal
     finally:
@@ -186,13 +218,19 @@ def acting(where: Path | None) -> Iterator[Runtime]:
 
 
 def _open_step(runtime: Runtime, run_id: str) -> str:
-    """The run's one uncertain step. Raises `Failure` where there is none, or are several."""
-    from ringback.journal import runs, steps
+    """The run's one uncertain step; empty for a run that was put down as a whole.
+
+    Raises `Failure` where there is none, or are several.
+    """
+    from ringback.journal import holders, runs, steps
 
     with runtime.journal.read() as conn:
-        if runs.get_run(conn, run_id) is None:
+        run = runs.get_run(conn, run_id)
+        if run is None:
             raise no_run(run_id)
         uncertain = [one.path for one in steps.of_run(conn, run_id) if one.state == "uncertain"]
+    if not uncertain and holders.is_put_down(run):
+        return ""
     if not uncertain:
         raise Failure(
             "refused",

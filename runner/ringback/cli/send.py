@@ -48,6 +48,7 @@ def command(to: str, text: str, through: str | None, dry_run: bool, where: Path 
       ringback send --to +447700900077 --text "Hello" --dry-run
     """
     from ringback.cli import here
+    from ringback.cli.actor import typing
 
     with here.runtime(where) as runtime:
         if dry_run:
@@ -56,7 +57,7 @@ def command(to: str, text: str, through: str | None, dry_run: bool, where: Path 
         workflow = one_message(runtime.catalogue, through)
         with console.busy(f"Sending to {to}"):
             run_id = opening.start(
-                runtime, workflow, {"data": {"to": to, "text": text}}, Path(), SOURCE
+                runtime, workflow, {"data": {"to": to, "text": text}}, Path(), SOURCE, typing()
             )
             here.advance(runtime, run_id, wait_ms=0)
         told = here.story(runtime, run_id)

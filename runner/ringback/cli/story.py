@@ -64,6 +64,11 @@ def say(told: Story) -> None:
         console.say(f"Nobody knows whether {path} happened. Look into the gateway's own list.")
         console.say(f"  {settle} --sent     # it went: go on from there")
         console.say(f"  {settle} --again    # it did not: do it")
+    if run["state"] == "uncertain" and not uncertain:
+        console.say()
+        console.say("Decide what becomes of it:")
+        console.say(f"  ringback runs settle {run['id']} --again      # try it again")
+        console.say(f"  ringback runs settle {run['id']} --give-up    # end it as failed")
 
 
 def say_lines(found: list[Line]) -> None:
@@ -92,7 +97,8 @@ def _line(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Line:
     if what == "message":
         return Line(entry["at"], "note", f"text to {entry.get('to', '')}", text)
     if what == "report":
-        detail = str(entry.get("detail") or "")
+        price = f"it costs {entry['cost']}" if entry.get("cost") else ""
+        detail = ", ".join(filter(None, [str(entry.get("detail") or ""), price]))
         against = entry.get("contradicts")
         said = f"report: {text}, against the {against} of before" if against else f"report: {text}"
         return Line(entry["at"], MARK_OF.get(text, "note"), said, detail)

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from ringback.expressions.bounds import Bounds
 from ringback.expressions.environment import FILTERS
-from ringback.expressions.references import Reference, references
+from ringback.expressions.references import (
+    Comparison,
+    Reference,
+    comparisons,
+    references,
+)
 from ringback.expressions.render import evaluate, is_template, render, syntax_problem
 
 RESERVED = frozenset({"trigger", "inputs", "project", "run", "item", "now"})
@@ -18,7 +23,9 @@ __all__ = [
     "FILTERS",
     "RESERVED",
     "Bounds",
+    "Comparison",
     "Reference",
+    "comparisons",
     "evaluate",
     "is_template",
     "references",

@@ -59,6 +59,46 @@ def references(text: str, *, expression: bool = False) -> tuple[Reference, ...]:
     return tuple(sorted(found, key=lambda reference: reference.start))
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A name path that a template compares with a word it writes out: `answer.keyword == 'yes'`."""
+
+    path: tuple[str, ...]
+    word: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=2048)
+def comparisons(text: str, *, expression: bool = False) -> tuple[Comparison, ...]:
+    """What a text compares with `==`, `!=` and `in` to words that it writes out, with the place of each word."""
+    source = f"{{{{ {text} }}}}" if expression and "{{" not in text else text
+    try:
+        tree = ENVIRONMENT.parse(source)
+    except (TemplateSyntaxError, RecursionError):
+        return ()
+    found = []
+    for node in tree.find_all(nodes.Compare):
+        sides = [(one.op, one.expr) for one in node.ops if one.op in ("eq", "ne", "in", "notin")]
+        for _, right in sides:
+            for path, word in _compared(node.expr, right):
+                quoted = [f"'{word}'", f'"{word}"']
+                start = next((at for one in quoted if (at := text.find(one)) >= 0), -1)
+                end = start + len(word) + 2 if start >= 0 else len(text)
+                found.append(Comparison(path, word, max(start, 0), end))
+    return tuple(found)
+
+
+def _compared(left: nodes.Node, right: nodes.Node) -> Iterator[tuple[tuple[str, ...], str]]:
+    for one, other in ((left, right), (right, left)):
+        path = _path(one)
+        written = other.items if isinstance(other, nodes.List | nodes.Tuple) else [other]
+        if path is not None:
+            for item in written:
+                if isinstance(item, nodes.Const) and isinstance(item.value, str):
+                    yield path, item.value
+
+
 def _reads(
     node: nodes.Node, bound: frozenset[str], guarded: bool = False
 ) -> Iterator[tuple[tuple[str, ...], bool]]:
