@@ -117,11 +117,13 @@ def stub_gateway(folder: Path) -> Iterator[int]:
         server.wait()
 
 
-def project(folder: Path, port: int, gateway: str, workers: int = 8) -> Path:
-    """A project with one workflow: webhook JSON, template, send."""
+def project(folder: Path, port: int, gateway: str, workers: int = 16, journal: str = "") -> Path:
+    """A project with one workflow: webhook JSON, template, send; its journal in a file unless an address is given."""
     made = folder / "project"
     (made / "workflows").mkdir(parents=True, exist_ok=True)
-    (made / "ringback.yaml").write_text(PROJECT.format(port=port, gateway=gateway, workers=workers))
+    said = PROJECT.format(port=port, gateway=gateway, workers=workers)
+    kept = f"journal: {{url: '{journal}'}}\n" if journal else ""
+    (made / "ringback.yaml").write_text(said + kept)
     (made / "workflows" / "bench.yaml").write_text(WORKFLOW)
     return made
 

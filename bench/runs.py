@@ -1,9 +1,10 @@
 """Whole runs beside a hand-written loop, in one go.
 
-    python -m bench.runs [--requests 3000] [--million] [--json FILE]
+    python -m bench.runs [--requests 3000] [--million] [--journal URL] [--json FILE]
 
 Work: webhook JSON → template → send (HTTP POST to a stub gateway) → journal. Beside Ringback: a Flask loop with
 the same commits, and a bare route with one commit (`bench/handwritten.py`), on the same server, one after the other.
+`--journal postgresql://…` measures Ringback a second time, on that (empty) database.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
 
 from bench import house, load
 
@@ -141,27 +145,36 @@ def measure_handwritten(folder: Path, gateway: int, count: int) -> tuple[Figures
     )
 
 
-def measure_ringback(folder: Path, gateway: int, count: int, name: str = "Ringback") -> Figures:
+def measure_ringback(
+    folder: Path, gateway: int, count: int, name: str = "Ringback", journal: str = ""
+) -> Figures:
     port = house.free_port()
-    project = house.project(folder, port, f"http://127.0.0.1:{gateway}")
+    project = house.project(folder, port, f"http://127.0.0.1:{gateway}", journal=journal)
+    sent = count_sent(gateway)
     began = time.perf_counter()
     with house.served(house.ringback("serve", "--project", str(project)), folder, port) as server:
         load.burst(port, [load.request("/hooks/bench", bodies(1)[0])], 1)
         start = time.perf_counter() - began
-        db = sqlite3.connect(f"file:{project}/.ringback/journal.db?mode=ro", uri=True, timeout=30)
-        first = db.execute("SELECT coalesce(max(id), '') FROM runs").fetchone()[0]
+        address = journal.replace("postgresql://", "postgresql+psycopg://")
+        db = create_engine(address or f"sqlite:///{project}/.ringback/journal.db")
+
+        def ask(statement: str, **values: str) -> Any:
+            with db.connect() as conn:
+                return conn.execute(text(statement), values).scalar_one()
+
+        first = ask("SELECT coalesce(max(id), '') FROM runs")
 
         def finished() -> int:
-            made: int = db.execute(
-                "SELECT count(*) FROM runs WHERE id > ? AND state = 'succeeded'", (first,)
-            ).fetchone()[0]
-            return made
+            return int(
+                ask("SELECT count(*) FROM runs WHERE id > :id AND state = 'succeeded'", id=first)
+            )
 
-        house.wait_until(lambda: count_sent(gateway) > 0, "the first run")
+        house.wait_until(lambda: count_sent(gateway) > sent, "the first run")
         memory = resident_mb(server.pid)
         whole_runs(port, count // 10, finished)
         receipts, runs = whole_runs(port, count, finished)
         p50, p99 = idle_latency(port, gateway, 100)
+        db.dispose()
     return Figures(name, receipts, runs, p50, p99, start, memory)
 
 
@@ -223,12 +236,19 @@ def main() -> None:
     said.add_argument(
         "--million", action="store_true", help="again with 1,000,000 finished runs in the journal"
     )
+    said.add_argument("--journal", default="", help="postgresql://… to measure too, empty")
     said.add_argument("--json", type=Path, help="write the figures here too")
     options = said.parse_args()
     with tempfile.TemporaryDirectory() as made, house.stub_gateway(Path(made)) as gateway:
         folder = Path(made)
         handwritten, bare = measure_handwritten(folder, gateway, options.requests)
         sides = [bare, handwritten, measure_ringback(folder, gateway, options.requests)]
+        if options.journal:
+            sides.append(
+                measure_ringback(
+                    folder, gateway, options.requests, "Ringback on PostgreSQL", options.journal
+                )
+            )
         if options.million:
             fill(folder, 1_000_000)
             sides.append(
