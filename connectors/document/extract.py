@@ -61,9 +61,9 @@ def extract(inputs: dict[str, Any], context: Context) -> dict[str, Any]:
 def read_fields(content: Content, fields: Sequence[Field], place: Setting) -> Reading:
     """Read every field; what is missing is recorded, not raised."""
     reading = Reading()
+    finds = find(content, {one.name: one.labels for one in fields if one.type != "table"})
     for code, sentence in content.notes:
         reading.problem(code, sentence)
-    finds = find(content, {one.name: one.labels for one in fields if one.type != "table"})
     for asked in fields:
         if asked.type == "table":
             _table(content, asked, place, reading)

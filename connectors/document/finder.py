@@ -16,15 +16,20 @@ from .neighbours import neighbours
 from .scan import Find, Scan, Spot, is_ticked
 
 SIDE = 0.2
+MAX_LABELS = 20_000  # labels taken from one document; what comes after them is said to be unread
 MAX_SPOTS = 100  # labels taken from one line: a line that repeats one ten thousand times is no form
 MAX_VALUE = 2_000  # how far along its line a value is followed
 MAX_CONTROLS = 200
+_MANY = f"The labels stand in this document more than {MAX_LABELS:,} times; from {{where}} on they were not read."
 _BEFORE_TICK = re.compile(rf"({TICK})\s*$")
 _AFTER_TICK = re.compile(rf"\s*({TICK})")
 
 
 def find(content: Content, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[Find]]:
-    """All places that answer each field. `wanted` maps a field's name to its labels."""
+    """All places that answer each field. `wanted` maps a field's name to its labels.
+
+    A document that repeats the labels more than `MAX_LABELS` times is no form: the rest gets a note in `content`.
+    """
     finds: dict[str, list[Find]] = {name: [] for name in wanted}
     _by_control(content, wanted, finds)
     fields: dict[str, list[str]] = {}
@@ -35,7 +40,12 @@ def find(content: Content, wanted: Mapping[str, Sequence[str]]) -> dict[str, lis
     if known is None:
         return finds
     scan = Scan(content, known)
-    for spot in _spots(scan):
+    for count, spot in enumerate(_spots(scan)):
+        if count == MAX_LABELS:
+            content.notes.append(
+                ("many_labels", _MANY.format(where=content.lines[spot.index].where))
+            )
+            break
         for found in _answers(scan, spot):
             if content.lines[spot.index].side:
                 found.score -= SIDE

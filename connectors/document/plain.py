@@ -37,10 +37,13 @@ def read(path: Path) -> Content:
     if size > MAX_TEXT:
         raise refuse("text_large", size=f"{size / 1024 / 1024:.0f} MB")
     text = decode(path.read_bytes())
-    lines = (
-        text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").split("\n")[:MAX_LINES]
-    )
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").split("\n")
     content = Content("text")
+    if len(lines) > MAX_LINES:
+        content.notes.append(
+            ("text_cut", f"The text has {len(lines):,} lines; the first {MAX_LINES:,} were read.")
+        )
+        del lines[MAX_LINES:]
     separator = _separator([line for line in lines if line.strip()])
     if separator:
         _table(content, lines, separator)

@@ -349,6 +349,21 @@ def test_an_embedded_file_is_said(tmp_path: Path) -> None:
     assert result["problems"][0]["code"] == "embedded_file"
 
 
+def test_labels_past_the_limit_are_said_to_be_unread(tmp_path: Path) -> None:
+    result = extract(tmp_path, b"Name: Jo\n" * 20_002, {"name": "Name"})
+    assert result["name"] == "Jo"
+    assert [problem["message"] for problem in result["problems"]] == [
+        "The labels stand in this document more than 20,000 times; from line 20001 on they were not read."
+    ]
+
+
+def test_lines_past_the_limit_are_said_to_be_unread(tmp_path: Path) -> None:
+    result = extract(tmp_path, b"Name: Jo\n" + b"\n" * 200_000, {"name": "Name"})
+    assert [problem["message"] for problem in result["problems"]] == [
+        "The text has 200,002 lines; the first 200,000 were read."
+    ]
+
+
 def test_nothing_but_a_docx_is_a_template(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(pdf((50, 700, "{{ name }}")))
     with pytest.raises(Failure) as raised:
