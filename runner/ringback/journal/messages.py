@@ -107,7 +107,7 @@ _SENDING = Statement(
     select(*_COLUMNS)
     .where(
         messages.c.connection == bindparam("connection"),
-        messages.c.status == literal_column("'sending'"),
+        messages.c.status == "sending",
     )
     .order_by(messages.c.id.desc())
     .limit(bindparam("at_most"))

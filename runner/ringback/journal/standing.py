@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from ringback.ids import made_at
 from ringback.journal import runs as run_rows
@@ -49,7 +49,7 @@ _WAITS = Statement(select(waits.c.kind, func.count()).group_by(waits.c.kind))
 _UNANSWERED = Statement(
     select(messages.c.connection, func.count())
     # every name is past the empty one: it says that the index by connection will do
-    .where(messages.c.status == literal_column("'sending'"), messages.c.connection > "")
+    .where(messages.c.status == "sending", messages.c.connection > "")
     .group_by(messages.c.connection)
 )
 _HOLDERS = Statement(select(holders.c.until))
