@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -47,6 +48,8 @@ def work(runtime: Runtime, threads: int, ready: Callable[[], None] | None = None
     now = runtime.clock.now_ms()
     ticker = Ticker(runtime, [Chore("heartbeat", chores.BEAT_MS, lambda: _beat(runtime), now)])
     ticker.start()
+    gc.collect()
+    gc.freeze()  # as `ringback serve` does
     _stop_on_signals(runtime)
     try:
         worker = app.WorkController(

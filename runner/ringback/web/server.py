@@ -9,6 +9,7 @@ all that `_InProcess` leaves out.
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -92,6 +93,8 @@ def serve(
     )
     made = app or create_app(runtime)
     runtime.start()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, so no later collection need go through it
     ended = _end_surely(server, runtime, grace_ms)
     patience = Patience(threads, runtime.metrics)
     patience.start()
