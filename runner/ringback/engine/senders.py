@@ -1,7 +1,7 @@
 """Senders first: while many wait for their receipts, runs wait a moment.
 
 A sender that gets no answer in time gives up or sends again; the customer does not notice whether a text
-left now or two seconds later. All of it is work for the same processor, so under a burst the runs step
+left now or five seconds later. All of it is work for the same processor, so under a burst the runs step
 aside, for a while that has an end.
 """
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 MANY = 4
 """So many senders at once are a burst; fewer take no more time than they would anyway."""
-AT_MOST_MS = 2_000
+AT_MOST_MS = 5_000
 """How long after its event a run gives way; past that the burst is the weather, and runs go on beside it."""
 
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_plainly = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 load = json.loads
+
+
+def _encoder() -> Callable[[Any], str]:
+    """`_plainly.encode` without making its C part anew at every call, which takes longer than a small value does."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    quoted = getattr(json.encoder, "c_encode_basestring", None)
+    if make is None or quoted is None:
+        return _plainly.encode
+    pieces = make(None, _plainly.default, quoted, None, ":", ",", False, False, False)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_encode = _encoder()
 
 
 def read(text: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ringback.expressions.filters import plain
@@ -45,6 +46,7 @@ class Segments:
     offenders: tuple[str, ...]
 
 
+@lru_cache(maxsize=256)  # one send asks several times
 def segments(text: str) -> Segments:
     """Measure a text. An empty one still takes a segment."""
     offenders = tuple(dict.fromkeys(_FOREIGN.findall(text)))
