@@ -27,8 +27,8 @@ from ringback.journal.schema import metadata
 SERVER = os.environ.get("RINGBACK_TEST_JOURNAL", "")
 """A database of a server on which more may be made, or an empty text for files."""
 
-COMMITS = "write" if SERVER else "submit"
-"""The method of a journal through which every write goes: the other calls it."""
+COMMITS = "write" if SERVER else "_hand_in"
+"""The method of a journal through which every write goes, whichever way it is asked for."""
 
 
 class Databases:

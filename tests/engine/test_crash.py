@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from ringback.engine import runtime as runtimes
 from ringback.engine.settle import THE_RUN
 from ringback.engine.walk import Walk
 from ringback.journal import audit
+from ringback.journal.jobs import Job
 from ringback.problems import Failure
 
 Open = Callable[..., Project]
@@ -411,7 +411,7 @@ def once_in_doubt(it: Project, monkeypatch: pytest.MonkeyPatch, *, kept: bool) -
         left.pop()
         if kept:
             made = real(fn)
-            if isinstance(made, Future):
+            if isinstance(made, Job):
                 made.result()
         raise Failure("internal", "The connection was lost in the middle of a commit.")
 

@@ -26,6 +26,7 @@ from sqlalchemy.pool import QueuePool
 
 from ringback.clock import Clock
 from ringback.journal import afterwards
+from ringback.journal.jobs import Job, Promised
 from ringback.journal.journal import Journal, unwatched
 from ringback.journal.migrations import upgrade
 from ringback.problems import Failure
@@ -51,19 +52,6 @@ _WRITER = (
 _NEW_FILE = ("PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL")
 
 
-class _Job:
-    """One call that waits for the writer."""
-
-    __slots__ = ("asked", "error", "fn", "future", "value")
-
-    def __init__(self, fn: Callable[[Connection], Any]) -> None:
-        self.fn = fn
-        self.future: Future[Any] = Future()
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.asked: list[afterwards.Act] = []
-
-
 class SqliteJournal(Journal):
     """See the module, and `Journal`."""
 
@@ -75,8 +63,12 @@ class SqliteJournal(Journal):
         self.clock = clock
         self._writing = writing
         self._reading = reading
-        self._jobs: deque[_Job] = deque()
-        self._wanted = threading.Condition(threading.Lock())
+        self._jobs: deque[Job] = deque()
+        self._guard = threading.Lock()
+        # The writer holds this one, and waits for it where it is idle: a condition would make a lock for every wait
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._idle = False
         self._closing = False
         self._broken: BaseException | None = None
         self.on_commit = unwatched
@@ -99,17 +91,23 @@ class SqliteJournal(Journal):
     def write(self, fn: Callable[[Connection], T]) -> T:
         if threading.current_thread() is self._writer:
             raise RuntimeError("Journal.write was called from inside a write.")
-        return self.submit(fn).result()
+        made: T = self._hand_in(Job(fn)).result()
+        return made
 
     def submit(self, fn: Callable[[Connection], T]) -> Future[T]:
-        job = _Job(fn)
-        with self._wanted:
+        job = Promised(fn)
+        self._hand_in(job)
+        return job.future
+
+    def _hand_in(self, job: Job) -> Job:
+        with self._guard:
             if self._closing or self._broken is not None:
                 raise self._stopped()
             self._jobs.append(job)
-            if len(self._jobs) == 1:
-                self._wanted.notify()
-        return job.future
+            waits, self._idle = self._idle, False
+        if waits:
+            self._wake.release()
+        return job
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -117,15 +115,17 @@ class SqliteJournal(Journal):
             yield conn
 
     def close(self) -> None:
-        with self._wanted:
+        with self._guard:
             self._closing = True
-            self._wanted.notify()
+            waits, self._idle = self._idle, False
+        if waits:
+            self._wake.release()
         self._writer.join()
         self._reading.dispose()
         self._writing.dispose()
 
     def _run(self) -> None:
-        batch: list[_Job] = []
+        batch: list[Job] = []
         try:
             with self._writing.connect() as conn:
                 while batch := self._take():
@@ -135,19 +135,21 @@ class SqliteJournal(Journal):
                     batch = []
         except BaseException as error:
             log.critical("The journal's writer stopped", exc_info=error)
-            with self._wanted:
+            with self._guard:
                 self._broken = error
                 left = [*batch, *self._jobs]
                 self._jobs.clear()
             for job in left:
                 _fail(job, self._stopped())
 
-    def _take(self) -> list[_Job]:
-        with self._wanted:
-            while not self._jobs and not self._closing:
-                self._wanted.wait()
-            count = min(len(self._jobs), MAX_BATCH)
-            return [self._jobs.popleft() for _ in range(count)]
+    def _take(self) -> list[Job]:
+        while True:
+            with self._guard:
+                if self._jobs or self._closing:
+                    count = min(len(self._jobs), MAX_BATCH)
+                    return [self._jobs.popleft() for _ in range(count)]
+                self._idle = True
+            self._wake.acquire()
 
     def _stopped(self) -> Failure:
         if self._broken is None:
@@ -159,9 +161,9 @@ class SqliteJournal(Journal):
         )
 
 
-def _commit(conn: Connection, batch: list[_Job]) -> None:
+def _commit(conn: Connection, batch: list[Job]) -> None:
     """Run a batch as one transaction and tell every caller what became of its part."""
-    batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
+    batch = [job for job in batch if job.begin()]
     if not batch:
         return
     driver: Any = conn.connection.dbapi_connection
@@ -177,16 +179,14 @@ def _commit(conn: Connection, batch: list[_Job]) -> None:
     for job in batch:
         if job.error is None:
             afterwards.happen(job.asked)
-            job.future.set_result(job.value)
-        else:
-            job.future.set_exception(job.error)
+        job.tell()
 
 
 class _NotAll(Exception):
     """A call of a batch raised something."""
 
 
-def _all_go_well(conn: Connection, driver: Any, batch: list[_Job]) -> bool:
+def _all_go_well(conn: Connection, driver: Any, batch: list[Job]) -> bool:
     """Run and commit a batch of which nearly always every call works; False where one raised, and nothing was kept.
 
     A savepoint around each call would cost two statements of some six, and with each statement SQLite lets go of
@@ -207,7 +207,7 @@ def _all_go_well(conn: Connection, driver: Any, batch: list[_Job]) -> bool:
     return True
 
 
-def _each_by_itself(conn: Connection, driver: Any, batch: list[_Job]) -> None:
+def _each_by_itself(conn: Connection, driver: Any, batch: list[Job]) -> None:
     """Run and commit a batch in which what one call raises is its own."""
     with conn.begin():
         for job in batch:
@@ -216,7 +216,7 @@ def _each_by_itself(conn: Connection, driver: Any, batch: list[_Job]) -> None:
             raise sqlite3.OperationalError("a write ended the transaction that it was part of")
 
 
-def _call(conn: Connection, driver: Any, job: _Job, *, alone: bool) -> None:
+def _call(conn: Connection, driver: Any, job: Job, *, alone: bool) -> None:
     """Run one function of a batch; a savepoint keeps its mistakes to itself, and one alone needs none.
 
     Raises sqlite3.Error when SQLite gave up the whole transaction (a full disk, a failing one).
@@ -238,9 +238,10 @@ def _call(conn: Connection, driver: Any, job: _Job, *, alone: bool) -> None:
         driver.execute("RELEASE job")
 
 
-def _fail(job: _Job, error: BaseException) -> None:
-    if not job.future.done():
-        job.future.set_exception(error)
+def _fail(job: Job, error: BaseException) -> None:
+    if not job.told():
+        job.error = error
+        job.tell()
 
 
 def _cause(error: BaseException) -> BaseException:
