@@ -15,7 +15,7 @@ from ringback.engine.executor import NORMAL, Warm
 from ringback.engine.run import advance
 from ringback.engine.runtime import Runtime
 from ringback.engine.senders import AT_MOST_MS
-from ringback.journal import runs
+from ringback.journal import wakeups
 from ringback.schedule import Schedules
 
 log = logging.getLogger(__name__)
@@ -117,8 +117,8 @@ class LocalExecutor:
     def _wake_due(self, runtime: Runtime) -> int | None:
         with runtime.journal.read() as conn:
             now = runtime.clock.now_ms()
-            due = runs.due(conn, now, _BATCH)
-            following = runs.next_wake(conn) if not due else None
+            due = wakeups.due(conn, now, _BATCH)
+            following = wakeups.next_wake(conn) if not due else None
         for run_id in due:
             if not self.room():
                 break

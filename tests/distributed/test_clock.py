@@ -13,7 +13,7 @@ from tests.engine.conftest import Open, project
 from ringback.distributed import clock as clocks
 from ringback.distributed.clock import DueRuns
 from ringback.engine.executor import FIRST, LATER, NORMAL
-from ringback.journal import runs
+from ringback.journal import wakeups
 from ringback.journal.schema import events
 
 __all__ = ["project"]
@@ -161,4 +161,4 @@ def test_a_dead_workers_runs_are_published_at_once(project: Open, line: FakeLine
     due.publish_due()
     assert line.ids == [run_id]
     with it.runtime.journal.read() as conn:
-        assert runs.due(conn, it.clock.now_ms()) == [run_id]
+        assert wakeups.due(conn, it.clock.now_ms()) == [run_id]

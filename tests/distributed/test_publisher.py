@@ -16,7 +16,7 @@ from ringback.distributed.publisher import Publisher
 from ringback.engine import accept
 from ringback.engine.executor import FIRST, LATER, NORMAL
 from ringback.engine.runtime import Runtime, open_runtime
-from ringback.journal import runs
+from ringback.journal import runs, wakeups
 from ringback.settings import load_settings
 
 SEND = workflow([{"uses": "sms.send", "with": {"to": NUMBER, "text": "Hi"}}])
@@ -71,7 +71,7 @@ def test_a_run_is_published_and_not_claimed(tmp_path: Path, line: FakeLine) -> N
         run = runs.get_run(conn, opened["webhook"])
         assert run is not None
         assert (run.state, run.holder, run.attempts) == ("queued", None, 0)
-        assert len(runs.due(conn, runtime.clock.now_ms())) == len(kinds)
+        assert len(wakeups.due(conn, runtime.clock.now_ms())) == len(kinds)
     runtime.close(1_000)
 
 
@@ -85,7 +85,7 @@ def test_a_broker_that_is_down_keeps_no_receipt_waiting(tmp_path: Path, line: Fa
     assert time.monotonic() - began < 5
     assert line.asked == 1  # it is left alone for a while
     with runtime.journal.read() as conn:
-        assert set(runs.due(conn, runtime.clock.now_ms())) == {first, *rest}
+        assert set(wakeups.due(conn, runtime.clock.now_ms())) == {first, *rest}
     runtime.close(1_000)
 
 

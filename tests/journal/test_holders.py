@@ -9,7 +9,7 @@ import sys
 import pytest
 from tests.journal.rows import NOW, a_step, held_run
 
-from ringback.journal import holders, notes, runs, steps
+from ringback.journal import holders, notes, runs, steps, wakeups
 from ringback.journal.holders import Holder
 from ringback.journal.journal import Journal
 
@@ -48,7 +48,7 @@ def test_who_is_dead(journal: Journal, host: str, which: str, until: int, dead: 
         run = runs.get_run(conn, lease.run_id)
         assert run is not None
         assert (run.state, run.wake_at) == (("queued", NOW) if dead else ("running", None))
-        assert runs.due(conn, NOW) == freed
+        assert wakeups.due(conn, NOW) == freed
     if dead:
         again = journal.write(lambda conn: runs.claim(conn, lease.run_id, "bert", NOW))
         assert again == runs.Lease(lease.run_id, "bert", 2)
@@ -117,7 +117,7 @@ def test_a_run_that_stops_its_workers_is_put_down_and_the_others_go_on(journal: 
     assert holders.is_put_down(run)
     assert _run(journal, bystander).state == "queued"
     with journal.read() as conn:
-        assert runs.due(conn, later + 10_000) == [bystander]
+        assert wakeups.due(conn, later + 10_000) == [bystander]
         (note,) = notes.of_run(conn, poison)
     assert "put down" in note.message
 

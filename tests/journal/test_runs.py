@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from tests.journal.rows import NOW, a_step, add_run, held_run
 
-from ringback.journal import holders, runs, steps, waits
+from ringback.journal import holders, runs, steps, waits, wakeups
 from ringback.journal.journal import Journal
 from ringback.journal.runs import Lease, LeaseLost
 
@@ -154,23 +154,27 @@ def test_due_runs_come_in_the_order_of_their_time(journal: Journal) -> None:
     journal.write(lambda conn: add_run(conn, wake_at=None))
     journal.write(held_run)
     with journal.read() as conn:
-        assert runs.due(conn, NOW) == [named["past"], named["now"]]
-        assert runs.due(conn, NOW + 1000, limit=3) == [named["past"], named["now"], named["soon"]]
-        assert runs.next_wake(conn) == NOW - 50
+        assert wakeups.due(conn, NOW) == [named["past"], named["now"]]
+        assert wakeups.due(conn, NOW + 1000, limit=3) == [
+            named["past"],
+            named["now"],
+            named["soon"],
+        ]
+        assert wakeups.next_wake(conn) == NOW - 50
     claim(journal, named["past"])
     with journal.read() as conn:
-        assert runs.next_wake(conn) == NOW
+        assert wakeups.next_wake(conn) == NOW
 
 
 def test_a_wake_up_that_comes_while_it_is_held_is_not_lost(journal: Journal) -> None:
     lease = journal.write(held_run)
     assert journal.write(lambda conn: runs.wake(conn, lease.run_id, NOW + 3))
     with journal.read() as conn:
-        assert runs.due(conn, NOW + 10) == []
-        assert runs.next_wake(conn) is None
+        assert wakeups.due(conn, NOW + 10) == []
+        assert wakeups.next_wake(conn) is None
     assert journal.write(lambda conn: runs.park(conn, lease, "waiting", NOW + 900)) == NOW + 3
     with journal.read() as conn:
-        assert runs.due(conn, NOW + 10) == [lease.run_id]
+        assert wakeups.due(conn, NOW + 10) == [lease.run_id]
 
 
 def test_asking_to_cancel(journal: Journal) -> None:

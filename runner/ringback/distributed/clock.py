@@ -17,8 +17,8 @@ from ringback.distributed.leading import BEAT_MS as LEAD_MS
 from ringback.distributed.leading import Leadership
 from ringback.engine.executor import priority_of
 from ringback.engine.runtime import Runtime
-from ringback.journal import runs
-from ringback.journal.runs import Due
+from ringback.journal import wakeups
+from ringback.journal.wakeups import Due
 from ringback.schedule import Schedules
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class DueRuns:
         full = len(due) == _BATCH
         self._seen_until = due[-1].wake_at - 1 if full else now - _OVERLAP_MS
         with self._runtime.journal.read() as conn:
-            upcoming = runs.due_between(conn, now, now + LOOK_MS, 1)
+            upcoming = wakeups.due_between(conn, now, now + LOOK_MS, 1)
         return upcoming[0].wake_at if upcoming else None
 
     def publish_left(self) -> None:
@@ -143,7 +143,7 @@ class DueRuns:
             return
         patience = LEFT_MS if depth < SURELY_LOST else _PATIENCE_MS
         with self._runtime.journal.read() as conn:
-            due = runs.due_between(conn, self._left_after, now - patience, _LEFT_BATCH)
+            due = wakeups.due_between(conn, self._left_after, now - patience, _LEFT_BATCH)
         self._left_after = due[-1].wake_at if len(due) == _LEFT_BATCH else 0
         again = max(_AGAIN_MS, patience)
         lost = [one for one in due if self._is_new(one, now, again)][: MOST_IN_BROKER - depth]
@@ -152,7 +152,7 @@ class DueRuns:
 
     def _find(self, after: int, until: int) -> list[Due]:
         with self._runtime.journal.read() as conn:
-            return runs.due_between(conn, after, until, _BATCH)
+            return wakeups.due_between(conn, after, until, _BATCH)
 
     def _publish(self, due: list[Due], now: int, again_ms: int = _PATIENCE_MS) -> bool:
         """Publish those that were not lately; False where the broker is full or down, and it is to be tried later."""

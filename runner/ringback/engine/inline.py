@@ -10,7 +10,7 @@ from ringback.clock import SimulatedClock
 from ringback.engine.executor import InlineExecutor
 from ringback.engine.run import advance
 from ringback.engine.runtime import Runtime
-from ringback.journal import runs
+from ringback.journal import wakeups
 
 __all__ = ["InlineExecutor", "Source", "drain"]
 
@@ -63,7 +63,7 @@ def _due_now(runtime: Runtime, executor: InlineExecutor, sources: Sequence[Sourc
             if at is not None and at <= now:
                 source.fire(now)
         with runtime.journal.read() as conn:
-            due = runs.due(conn, now)
+            due = wakeups.due(conn, now)
         executor.queue.extend((run_id, None) for run_id in due)
         if not executor.queue:
             return
@@ -71,7 +71,7 @@ def _due_now(runtime: Runtime, executor: InlineExecutor, sources: Sequence[Sourc
 
 def _next(runtime: Runtime, sources: Sequence[Source]) -> int | None:
     with runtime.journal.read() as conn:
-        wake = runs.next_wake(conn)
+        wake = wakeups.next_wake(conn)
     times = [wake, *(source.next_at() for source in sources)]
     return min((at for at in times if at is not None), default=None)
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from ringback.journal import jsontext
-from ringback.journal.schema import events, runs, waits
+from ringback.journal.schema import runs, waits
 from ringback.journal.statements import Row, Statement
 
 UNFINISHED = ("queued", "running", "waiting", "uncertain")
@@ -95,15 +95,6 @@ class Peer(NamedTuple):
     def blocked(self) -> bool:
         """It waits in the queue until another run wakes it."""
         return self.state == "queued" and self.holder is None and self.wake_at is None
-
-
-class Due(NamedTuple):
-    """A free run whose time has come; `kind` is its event's. A `fresh` one was never taken up."""
-
-    id: str
-    wake_at: int
-    kind: str
-    fresh: bool
 
 
 class Page(NamedTuple):
@@ -182,34 +173,6 @@ _CANCEL = Statement(
     update(runs)
     .where(runs.c.id == bindparam("run"), runs.c.finished_at.is_(None))
     .values(cancel=1, wake_at=bindparam("wake"))
-)
-_DUE = Statement(
-    select(runs.c.id)
-    .where(
-        runs.c.wake_at.is_not(None),
-        runs.c.wake_at <= bindparam("now"),
-        runs.c.holder.is_(None),
-    )
-    .order_by(runs.c.wake_at)
-    .limit(bindparam("at_most", type_=Integer))
-)
-_DUE_BETWEEN = Statement(
-    select(runs.c.id, runs.c.wake_at, events.c.kind, runs.c.attempts)
-    .join(events, events.c.id == runs.c.event_id)
-    .where(
-        runs.c.wake_at.is_not(None),
-        runs.c.wake_at > bindparam("after"),
-        runs.c.wake_at <= bindparam("until"),
-        runs.c.holder.is_(None),
-    )
-    .order_by(runs.c.wake_at)
-    .limit(bindparam("at_most", type_=Integer))
-)
-_NEXT_WAKE = Statement(
-    select(runs.c.wake_at)
-    .where(runs.c.wake_at.is_not(None), runs.c.holder.is_(None))
-    .order_by(runs.c.wake_at)
-    .limit(1)
 )
 _PEERS = Statement(
     select(runs.c.id, runs.c.state, runs.c.holder, runs.c.wake_at)
@@ -347,26 +310,6 @@ def wake(conn: Connection, run_id: str, at: int) -> bool:
 def request_cancel(conn: Connection, run_id: str, now: int) -> bool:
     """Ask whoever advances the run next to cancel it, and make it due. False when it is finished."""
     return _CANCEL.run(conn, {"run": run_id, "wake": now}) > 0
-
-
-def due(conn: Connection, now: int, limit: int = 100) -> list[str]:
-    """The free runs whose time has come, longest due first."""
-    return [row[0] for row in _DUE.rows(conn, {"now": now, "at_most": limit})]
-
-
-def due_between(conn: Connection, after: int, until: int, limit: int) -> list[Due]:
-    """The free runs that were due later than `after` and by `until`, longest due first."""
-    values = {"after": after, "until": until, "at_most": limit}
-    return [
-        Due(run_id, wake_at, kind, attempts == 0)
-        for run_id, wake_at, kind, attempts in _DUE_BETWEEN.rows(conn, values)
-    ]
-
-
-def next_wake(conn: Connection) -> int | None:
-    """When the next free run is due (perhaps already), or None."""
-    row = _NEXT_WAKE.row(conn, {})
-    return None if row is None else row[0]
 
 
 def peers(conn: Connection, concurrency_key: str) -> list[Peer]:
