@@ -116,13 +116,18 @@ def test_a_finished_run_is_immutable(journal: Journal, name: str) -> None:
 
 
 def test_how_a_run_ends(journal: Journal) -> None:
-    lease = journal.write(held_run)
+    first = journal.write(held_run)
 
-    def end(conn: Connection) -> None:
-        waits.put_wait(conn, waits.Wait(lease.run_id, "2", "delivery", "msg_1", NOW))
-        runs.finish(conn, lease, "failed", NOW + 7, error={"code": "refused"})
+    def wait(conn: Connection) -> None:
+        waits.put_wait(conn, waits.Wait(first.run_id, "2", "delivery", "msg_1", NOW))
+        runs.park(conn, first, "waiting", NOW)
 
-    journal.write(end)
+    journal.write(wait)
+    lease = claim(journal, first.run_id)
+    assert lease is not None
+    journal.write(
+        lambda conn: runs.finish(conn, lease, "failed", NOW + 7, error={"code": "refused"})
+    )
     run = get(journal, lease.run_id)
     assert run.finished
     assert (run.state, run.finished_at, run.error) == ("failed", NOW + 7, {"code": "refused"})

@@ -289,7 +289,8 @@ def finish(
     """End the run for good, and what it still waited for with it. Raises `LeaseLost`."""
     if not _FINISH.run(conn, {**holding(lease), **_ending(state, at, result, error)}):
         raise LeaseLost(lease)
-    _DROP_WAITS.run(conn, {"run": lease.run_id})
+    if lease.fence > 1:  # to wait it is put down, and taken up again with the next fence
+        _DROP_WAITS.run(conn, {"run": lease.run_id})
 
 
 def finish_free(
