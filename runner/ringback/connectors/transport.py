@@ -1,7 +1,7 @@
 """Sends HTTP requests: pooled connections, timeouts, a cap on answers, a guard on where they go.
 
-Built on urllib3, which `requests` itself stands on: the guard has to sit where a connection is opened, and
-a call costs about half as much processor time without the session around it.
+Connections are opened by urllib3, which `requests` itself stands on: the guard has to sit there. What goes over them
+is written and read by `wire`, since urllib3's pools and answers take most of the processor time of a short call.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ import socket
 import ssl
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, Protocol
+from functools import lru_cache
+from http.client import HTTPException
+from typing import Any, NamedTuple, NoReturn, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import certifi
 import urllib3
 from urllib3 import exceptions as broken
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import parse_url
 
 from ringback import __version__
-from ringback.connectors import addresses
+from ringback.connectors import addresses, wire
 from ringback.problems import Failure
 
 # urllib3 logs every address with its query at DEBUG, and some gateways want their key there.
@@ -32,7 +35,8 @@ logging.getLogger("urllib3").setLevel(logging.INFO)
 MAX_ANSWER = 10_000_000
 """Bytes of an answer, after unpacking, that are read."""
 _CONNECT_S = 10.0
-_CHUNK = 65_536
+_PLACES_KEPT = 100
+_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _OWN_HOST_ONLY = ("authorization", "cookie", "proxy-authorization")
 
@@ -127,13 +131,70 @@ class _SecureConnection(_Opening, HTTPSConnection):
             ) from wrong
 
 
+class _Place(NamedTuple):
+    """Where a request goes: `said` is the host as its address has it, `name` and `port` are connected to."""
+
+    scheme: str
+    said: str
+    name: str
+    port: int
+    host_header: str
+    target: str
+
+
+Line = _PlainConnection | _SecureConnection
+_Key = tuple[str, str, int, tuple[str, ...] | None]
+
+
+class _Kept:
+    """Open connections that wait for their next call, of the places called last. One that is guarded by other
+    rules is of another place."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._idle: OrderedDict[_Key, list[Line]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, key: _Key) -> Line | None:
+        """One that is still open, if there is one."""
+        dropped: list[Line] = []
+        with self._lock:
+            idle = self._idle.setdefault(key, [])
+            self._idle.move_to_end(key)
+            found = idle.pop() if idle else None
+            if len(self._idle) > _PLACES_KEPT:
+                dropped = self._idle.popitem(last=False)[1]
+        for one in dropped:
+            one.close()
+        if found is None or found.is_connected:
+            return found
+        found.close()
+        return None
+
+    def give(self, key: _Key, line: Line) -> None:
+        """Keep one for later, or close it where there are enough."""
+        with self._lock:
+            idle = self._idle.get(key)
+            if idle is not None and len(idle) < self._each:
+                idle.append(line)
+                return
+        line.close()
+
+    def clear(self) -> None:
+        """Close all that wait, and those that are given from now on."""
+        with self._lock:
+            dropped = [one for idle in self._idle.values() for one in idle]
+            self._idle.clear()
+        for one in dropped:
+            one.close()
+
+
 class Transport:
     """Sends calls over the network. One serves a whole process; it may be used from any thread."""
 
     def __init__(self, *, connections_per_host: int = 32) -> None:
-        self._per_host = connections_per_host
-        self._managers: dict[Any, urllib3.PoolManager] = {}
-        self._lock = threading.Lock()
+        self._kept = _Kept(connections_per_host)
+        self._trust: ssl.SSLContext | None = None
 
     def send(self, call: Call) -> Answer:
         """See `Sender.send`."""
@@ -149,62 +210,83 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are open."""
-        with self._lock:
-            for manager in self._managers.values():
-                manager.clear()
-            self._managers.clear()
+        self._kept.clear()
 
     def _once(self, call: Call, ends_at: float) -> Answer:
-        scheme, host = _checked(call.url)
+        place = _place(call.url)
         left = ends_at - time.monotonic()
         if left <= 0:
-            raise Failure("no_answer", f"{host} did not answer within {call.timeout_s:g} seconds.")
-        timeout = urllib3.Timeout(connect=min(_CONNECT_S, left), total=left)
+            _fail(TimeoutError(), call, place.said)
         try:
-            response = self._manager(scheme, call).urlopen(
-                call.method,
-                call.url,
-                body=call.body,
-                headers=_headers(call),
-                redirect=False,
-                retries=False,
-                timeout=timeout,
-                preload_content=False,
+            pieces = wire.written(
+                call.method, place.target, place.host_header, _headers(call), call.body
             )
-            try:
-                body = _body(response, call, ends_at, host)
-            except BaseException:
-                response.close()
-                raise
-        except (broken.HTTPError, OSError, ValueError) as error:
-            _fail(error, call, host)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, headers, body, call.url)
+            asked = wire.Asked(place.said, call.method, ends_at, call.max_answer)
+            answer = self._exchange(place, call, pieces, asked, left)
+        except (broken.HTTPError, HTTPException, OSError, ValueError) as error:
+            _fail(error, call, place.said)
+        return Answer(answer.status, answer.headers, answer.body, call.url)
 
-    def _manager(self, scheme: str, call: Call) -> urllib3.PoolManager:
+    def _exchange(
+        self, place: _Place, call: Call, pieces: list[bytes], asked: wire.Asked, left: float
+    ) -> wire.Received:
         guard = tuple(call.allow_private) if call.guard else None
-        key = (scheme, guard)
-        found = self._managers.get(key)
-        if found is None:
-            with self._lock:
-                found = self._managers.setdefault(key, self._make(scheme, guard))
-        return found
+        key = (place.scheme, place.name, place.port, guard)
+        began, within = time.monotonic(), min(_CONNECT_S, left)
+        line = self._kept.take(key) or self._opened(place, guard, within)
+        try:
+            line.sock.settimeout(within)
+            answer = wire.exchange(line.sock, pieces, asked, left - (time.monotonic() - began))
+        except BaseException:
+            line.close()
+            raise
+        if answer.stays:
+            self._kept.give(key, line)
+        else:
+            line.close()
+        return answer
 
-    def _make(self, scheme: str, guard: tuple[str, ...] | None) -> urllib3.PoolManager:
-        options: dict[str, Any] = {"num_pools": 100, "maxsize": self._per_host}
-        if scheme == "https":
-            # The system's own authorities, and the published ones for images that come without any.
-            context = ssl.create_default_context()
-            context.load_verify_locations(certifi.where())
-            options["ssl_context"] = context
-        manager = urllib3.PoolManager(**options)
-        plain = type("Plain", (_PlainConnection,), {"guard": guard})
-        secure = type("Secure", (_SecureConnection,), {"guard": guard})
-        manager.pool_classes_by_scheme = {
-            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-        }
-        return manager
+    def _opened(self, place: _Place, guard: tuple[str, ...] | None, within: float) -> Line:
+        line: Line
+        if place.scheme == "https":
+            self._trust = self._trust or _trust()
+            line = _SecureConnection(
+                place.name, place.port, timeout=within, ssl_context=self._trust
+            )
+        else:
+            line = _PlainConnection(place.name, place.port, timeout=within)
+        line.guard = guard
+        line.connect()
+        return line
+
+
+def _trust() -> ssl.SSLContext:
+    """The system's own authorities, and the published ones for images that come without any."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _place(url: str) -> _Place:
+    """Where an address leads; one with a query, where some gateways want their key, is not remembered."""
+    return _placed.__wrapped__(url) if "?" in url else _placed(url)
+
+
+@lru_cache(maxsize=256)
+def _placed(url: str) -> _Place:
+    scheme, said = _checked(url)
+    try:
+        parts = parse_url(url)
+        if not parts.host:
+            raise broken.LocationValueError("No host specified.")
+    except ValueError as error:
+        raise _unwritable(said, error) from error
+    name = parts.host.removeprefix("[").removesuffix("]")
+    port = parts.port or _PORTS[scheme]
+    shown = name.rstrip(".")
+    shown = f"[{shown}]" if ":" in shown else shown
+    host_header = shown if port == _PORTS[scheme] else f"{shown}:{port}"
+    return _Place(scheme, said, name, port, host_header, parts.request_uri)
 
 
 def _checked(url: str) -> tuple[str, str]:
@@ -229,19 +311,6 @@ def _headers(call: Call) -> dict[str, str]:
     return headers
 
 
-def _body(response: urllib3.BaseHTTPResponse, call: Call, ends_at: float, host: str) -> bytes:
-    kept = bytearray()
-    while chunk := response.read1(_CHUNK, decode_content=True):
-        kept += chunk
-        if len(kept) > call.max_answer:
-            raise Failure("no_answer", f"{host} answered with more than {call.max_answer:,} bytes.")
-        # what is all there counts, however late we come to read it: this process may have stood still
-        if time.monotonic() > ends_at and response.length_remaining != 0:
-            raise Failure("no_answer", f"{host} did not finish its answer in time.")
-    response.release_conn()
-    return bytes(kept)
-
-
 def _redirected(call: Call, status: int, target: str) -> Call:
     url = urljoin(call.url, target)
     method, body, headers = call.method, call.body, dict(call.headers)
@@ -255,19 +324,18 @@ def _redirected(call: Call, status: int, target: str) -> Call:
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname, parts.port or default
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+
+
+def _unwritable(host: str, error: Exception) -> Failure:
+    return Failure("invalid_input", f"The request to {host} cannot be written: {error}.")
 
 
 def _fail(error: Exception, call: Call, host: str) -> NoReturn:
-    if isinstance(error, broken.ConnectTimeoutError | broken.NewConnectionError):
-        raise Failure("unreachable", f"{host} could not be reached.") from error
-    if isinstance(error, broken.TimeoutError):
+    if isinstance(error, broken.TimeoutError | TimeoutError):
         raise Failure(
             "no_answer", f"{host} did not answer within {call.timeout_s:g} seconds."
         ) from error
-    if isinstance(error, broken.LocationValueError | ValueError) and not isinstance(error, OSError):
-        raise Failure(
-            "invalid_input", f"The request to {host} cannot be written: {error}."
-        ) from error
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        raise _unwritable(host, error) from error
     raise Failure("no_answer", f"{host} broke the connection off before it answered.") from error
