@@ -30,6 +30,7 @@ from ringback.web.hookspec import Hook
 from ringback.web.requests import env_headers
 from ringback.web.respond import respond
 from ringback.web.signed import verified_body
+from ringback.web.straight import raise_again
 from ringback.web.streams import open_body
 from ringback.web.uploads import Uploads
 
@@ -39,19 +40,32 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LONGEST_KEY = 200
 
 
-def hooks(runtime: Runtime) -> Blueprint:
+class HookDoor:
     """The door for webhooks."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._book = HookBook(runtime)
+
+    def take(self, path: str, environ: Mapping[str, Any]) -> Response:
+        """Take a request in. Raises `Refusal` where it is not taken."""
+        hook = self._book.find(path)
+        method = environ["REQUEST_METHOD"].upper()
+        if method not in hook.methods:
+            raise _wrong_method(hook, method)
+        with self._runtime.senders.one():
+            receipt = _receive(self._runtime, hook, environ)
+        return respond(self._runtime, hook, receipt)
+
+
+def hooks(runtime: Runtime, door: HookDoor) -> Blueprint:
+    """The door in Flask, and what it says of refusals, those on the straight way included."""
     doors = Blueprint("hooks", __name__)
-    book = HookBook(runtime)
 
     def receive(path: str) -> Response:
         try:
-            hook = book.find(path)
-            if request.method not in hook.methods:
-                raise _wrong_method(hook, request.method)
-            with runtime.senders.one():
-                receipt = _receive(runtime, hook, request.environ)
-            return respond(runtime, hook, receipt)
+            raise_again(request.environ)
+            return door.take(path, request.environ)
         except Refusal as refusal:
             runtime.metrics.count("refused_webhooks", refusal.code)
             log.warning("%s %s refused: %s", request.method, request.path, refusal.message)
