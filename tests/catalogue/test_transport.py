@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from tests.catalogue.conftest import Server
 
-from ringback.connectors.transport import _PLACES_KEPT, Call, Transport, _Kept, _place
+from ringback.connectors.transport import _PLACES, Call, Transport, _place, _Pools
 from ringback.problems import Failure
 
 
@@ -221,11 +220,10 @@ def test_an_answer_that_is_all_there_counts_however_late_we_come_to_read_it(
 ) -> None:
     """The process stood still after the answer had come: what the gateway said is not thrown away."""
     server.answers["/a"] = (200, {"Content-Length": "4"}, b"sent")
-    before = [0.0, 0.1, 0.1, 0.1, 0.1, 0.1]  # up to where the answer is waited for
-    moments = itertools.chain(before, itertools.repeat(40.0))
-    clock = SimpleNamespace(monotonic=lambda: next(moments))
-    monkeypatch.setattr("ringback.connectors.transport.time", clock)
-    monkeypatch.setattr("ringback.connectors.wire.time", clock)
+    moments = itertools.chain([0.0, 0.1], itertools.repeat(40.0))
+    monkeypatch.setattr(
+        "ringback.connectors.transport.time", SimpleNamespace(monotonic=lambda: next(moments))
+    )
     answer = transport.send(Call("POST", f"{server.url}/a", body=b"x", timeout_s=5))
     assert (answer.status, answer.body) == (200, b"sent")
 
@@ -260,44 +258,52 @@ def test_no_address_is_logged_with_its_query(
 def test_a_connection_that_the_other_side_has_closed_is_opened_anew(
     server: Server, transport: Transport
 ) -> None:
-    server.answers["/a"] = (200, {}, b"x")
+    server.answers["/a"] = (200, {"Connection": "close"}, b"x")
     transport.send(Call("GET", f"{server.url}/a"))
-    [line] = next(iter(transport._kept._idle.values()))
-    line.sock.shutdown(socket.SHUT_RD)
     assert transport.send(Call("POST", f"{server.url}/a", body=b"x")).body == b"x"
     assert server.connections == 2
-    assert line.sock is None
 
 
-def test_so_many_places_are_kept_and_so_many_connections_of_each() -> None:
-    kept = _Kept(each=2)
-    first, second, third = (Mock(is_connected=True) for _ in range(3))
-    key = ("http", "a.example", 80, None)
-    assert kept.take(key) is None
-    for line in (first, second, third):
-        kept.give(key, line)
-    assert [line.close.called for line in (first, second, third)] == [False, False, True]
-    taken: Any = kept.take(key)
-    assert taken is second
-    for number in range(_PLACES_KEPT):
-        kept.take(("http", f"{number}.example", 80, None))
-    assert first.close.called
-    kept.give(key, taken)
-    assert second.close.called
+def test_so_many_places_are_kept(server: Server) -> None:
+    """The place called longest ago goes, and is opened again where it is called once more."""
+    pools = _Pools(2)
+    first = pools.get(("http", "a.example", 80, None))
+    assert pools.get(("http", "a.example", 80, None)) is first
+    for number in range(_PLACES):
+        pools.get(("http", f"{number}.example", 80, None))
+    assert first.pool is None
+    assert pools.get(("http", "a.example", 80, None)) is not first
+
+
+def test_a_place_that_was_given_up_in_the_middle_of_a_call(
+    server: Server, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/a"] = (200, {}, b"x")
+    get = transport._pools.get
+    given_up: list[Any] = []
+
+    def late(key: Any) -> Any:
+        pool = get(key)
+        if not given_up:
+            given_up.append(pool)
+            transport.close()
+        return pool
+
+    monkeypatch.setattr(transport._pools, "get", late)
+    assert transport.send(Call("GET", f"{server.url}/a")).body == b"x"
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "target"),
+    ("url", "place"),
     [
-        ("http://x.example", "x.example", "/"),
-        ("http://x.example:80/a#b", "x.example", "/a"),
-        ("https://X.example:443?q", "x.example", "/?q"),
-        ("https://x.example:80/a b/../c", "x.example:80", "/c"),
-        ("http://x.example./a?b=ü", "x.example", "/a?b=%C3%BC"),
-        ("http://[::1]:8080/", "[::1]:8080", "/"),
-        ("http://bücher.example/", "xn--bcher-kva.example", "/"),
+        ("http://x.example", ("x.example", 80, "/")),
+        ("http://x.example:80/a#b", ("x.example", 80, "/a")),
+        ("https://X.example:443?q", ("x.example", 443, "/?q")),
+        ("https://x.example:80/a b/../c", ("x.example", 80, "/c")),
+        ("http://x.example./a?b=ü", ("x.example.", 80, "/a?b=%C3%BC")),
+        ("http://[::1]:8080/", ("[::1]", 8080, "/")),
+        ("http://bücher.example/", ("xn--bcher-kva.example", 80, "/")),
     ],
 )
-def test_what_an_address_asks_for(url: str, host: str, target: str) -> None:
-    place = _place(url)
-    assert (place.host_header, place.target) == (host, target)
+def test_what_an_address_asks_for(url: str, place: tuple[str, int, str]) -> None:
+    assert _place(url)[2:] == place
