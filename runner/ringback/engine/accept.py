@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from ringback.engine import opening
+from ringback.engine import claims, opening
 from ringback.engine.inbound import accept_inbound
 from ringback.engine.reported import accept_report
 from ringback.engine.runtime import Runtime
@@ -62,7 +62,7 @@ def accept(
             audit.add(conn, by, "run.started", made.run_id, now, {"workflow": workflow.id})
         return made
 
-    made = opening.keep(runtime, write)
+    made = claims.keep(runtime, write)
     opening.opened(runtime, made)
     return Receipt(made.run_id, made.event_id, made.duplicate)
 

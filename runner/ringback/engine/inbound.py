@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from ringback.clock import from_ms
 from ringback.connectors.callbacks import Inbound
-from ringback.engine import answering, hearing, media, opening, replies, tracing
+from ringback.engine import answering, claims, hearing, media, opening, replies, tracing
 from ringback.engine.runtime import Runtime
 from ringback.ids import new_id
 from ringback.journal import contacts, events, locks, messages, runs
@@ -41,7 +41,7 @@ def accept_inbound(runtime: Runtime, connection: str, inbound: Inbound, raw: Any
         hearing.hear(conn, runtime, connection, "inbound", now)
         return taken
 
-    taken = opening.keep(runtime, write)
+    taken = claims.keep(runtime, write)
     tracing.callback(runtime, connection, "inbound", taken.run_ids, arrived)
     return _tell(runtime, taken)
 
@@ -56,7 +56,7 @@ def join_overdue(runtime: Runtime) -> list[str]:
             for connection, inbound in joining.overdue(conn, now - joining.PATIENCE_MS)
         ]
 
-    return [run_id for taken in opening.keep(runtime, write) for run_id in _tell(runtime, taken)]
+    return [run_id for taken in claims.keep(runtime, write) for run_id in _tell(runtime, taken)]
 
 
 class _Taken(NamedTuple):

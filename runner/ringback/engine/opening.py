@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from ringback.engine import concurrency
+from ringback.engine import claims, concurrency
 from ringback.engine.executor import FIRST, Warm, priority_of
 from ringback.engine.runtime import Runtime
 from ringback.expressions import render
@@ -20,9 +20,6 @@ from ringback.journal.runs import Lease, Run
 from ringback.problems import Failure
 from ringback.sdk import File
 from ringback.workflow.model import Workflow
-
-T = TypeVar("T")
-_HELD = "ringback_held"
 
 
 class Event(NamedTuple):
@@ -98,28 +95,6 @@ def locks_of(run: Plan) -> list[locks.Lock]:
     return [locks.concurrency(run.concurrency_key)] if run.concurrency_key is not None else []
 
 
-def keep(runtime: Runtime, write: Callable[[Connection], T]) -> T:
-    """Run a write that may open runs. Raises `Failure("internal")` when it could not be kept.
-
-    A commit of which nobody knows whether it was kept may have left runs that we hold and nobody walks: they are
-    laid down for others.
-    """
-    held: list[Lease] = []
-
-    def noting(conn: Connection) -> T:
-        conn.info[_HELD] = held
-        try:
-            return write(conn)
-        finally:
-            del conn.info[_HELD]
-
-    try:
-        return runtime.journal.write(noting)
-    except Failure:
-        runtime.stuck += held
-        raise
-
-
 def open_event(
     conn: Connection,
     runtime: Runtime,
@@ -132,7 +107,8 @@ def open_event(
 ) -> Opened:
     """Keep an event and open its run. A second copy of an event gets the first one's run.
 
-    Without `claim` the run is left to whoever next looks for due runs, so `opened` need not be called.
+    Without `claim` the run is left to whoever next looks for due runs, so `opened` need not be called. It is also
+    where the write is not one of `claims.keep`.
     """
     now = runtime.clock.now_ms()
     locks.hold(conn, *(locks.file(one["sha256"]) for one in uploads), *locks_of(run))
@@ -186,7 +162,8 @@ def open_run(
                 conn, partial(runtime.metrics.count, "runs_finished", workflow.id, "canceled")
             )
             made.woken.extend(wake_callers(conn, ended, now))
-    hold = claim and verdict == "go" and run.error is None and runtime.executor.room()
+    may = claim and claims.may(conn) and runtime.executor.room()
+    hold = may and verdict == "go" and run.error is None
     lease = runs.add_run(
         conn,
         id=made.run_id,
@@ -203,7 +180,7 @@ def open_run(
         parent_step=parent[1] if parent else None,
     )
     if lease is not None:
-        conn.info.get(_HELD, []).append(lease)
+        claims.note(conn, lease)
         made.warm = _warm(lease, run, event, event_id, now, parent)
     elif run.error is not None:
         runs.finish_free(conn, made.run_id, "failed", now, error=run.error)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from ringback.connectors import invoke
 from ringback.connectors.callbacks import Report
-from ringback.engine import effects, hearing, opening, tracing
+from ringback.engine import claims, effects, hearing, opening, tracing
 from ringback.engine.context import Context, StepContext
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import NotKept, Walk
@@ -80,7 +80,7 @@ def accept_report(
         return added.id, applied.woken, made
 
     began, arrived = time.perf_counter(), time.time_ns()
-    event_id, woken, made = opening.keep(runtime, write)
+    event_id, woken, made = claims.keep(runtime, write)
     runtime.metrics.observe("callback_fold_seconds", time.perf_counter() - began, connection)
     tracing.callback(runtime, connection, "report", about, arrived)
     if report.at_ms is not None:

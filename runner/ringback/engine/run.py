@@ -185,9 +185,8 @@ def _put_off(runtime: Runtime, lease: Lease | None) -> None:
 
 def unstick(runtime: Runtime) -> None:
     """Put down the runs that could not be put down before."""
-    waiting, runtime.stuck = runtime.stuck, []
-    for lease in waiting:
-        _put_off(runtime, lease)
+    for _ in range(len(runtime.stuck)):  # one that cannot be put down now stands at its end again
+        _put_off(runtime, runtime.stuck.pop(0))
 
 
 def _give_up(runtime: Runtime, lease: Lease | None, error: Exception) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection
 
+from ringback.engine import claims
 from ringback.engine import scope as scopes
 from ringback.engine.executor import Warm
 from ringback.engine.runtime import Runtime
@@ -183,9 +184,7 @@ class Walk:
     def keep(self, write: Callable[[Connection], T]) -> T:
         """A durable write. Raises `NotKept` where the journal fails, `LeaseLost` where the run is not ours."""
         try:
-            made = self.runtime.journal.write(write)
-            for before in self._handed_in:
-                before.result()
+            made = claims.keep(self.runtime, write, after=self._handed_in)
         except Failure as failure:
             raise NotKept(str(failure)) from failure
         self._handed_in.clear()
