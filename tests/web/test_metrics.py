@@ -10,10 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.engine.bench import SOMEBODY, Project, RepeatingJournal, refused, workflow
 from tests.engine.bench import heard as heard_of
 
+from ringback.connectors.verify.refused import KINDS
 from ringback.engine import accept
 from ringback.engine.runtime import Runtime
 from ringback.journal import runs
-from ringback.observe.figures import FIGURES, PREFIX
+from ringback.observe.figures import FIGURES, PREFIX, REFUSALS
 from ringback.problems import Failure
 from ringback.web.metrics import registry, serve_metrics
 
@@ -68,6 +69,34 @@ def test_a_text_and_its_delivery_are_counted(it: Project) -> None:
     assert now["journal_commit_seconds_count{}"] > 2
 
 
+def test_what_alerts_look_at_stands_at_0_before_it_happens(it: Project) -> None:
+    first = told(it.runtime)
+    for one in (
+        "runs_finished_total{state=failed,workflow=send}",
+        "sends_total{connection=front-desk,outcome=accepted}",
+        "sends_total{connection=front-desk,outcome=unauthorized}",
+        "callbacks_total{connection=front-desk,kind=report}",
+        "refused_callbacks_total{connection=front-desk,reason=wrong_proof}",
+    ):
+        assert first[one] == 0
+
+
+def test_a_workflow_taken_up_later_stands_at_0_by_the_second_look(it: Project) -> None:
+    told(it.runtime)
+    later = Project(
+        it.folder,
+        {
+            "send": SEND,
+            "wait": WAIT,
+            "later": workflow("[{uses: flow.wait, with: {for: 2 hours}}]"),
+        },
+    )
+    it.runtime.workflows = later.runtime.workflows
+    later.close()
+    told(it.runtime)
+    assert told(it.runtime)["runs_finished_total{state=failed,workflow=later}"] == 0
+
+
 def test_what_a_repeated_write_tells_is_counted_once(tmp_path: Any) -> None:
     await_it = "{uses: sms.wait_for_delivery, with: {message: '{{ text }}', timeout: 1 hour}}"
     one = {"key": "{{ trigger.body.who }}", "limit": 1}
@@ -98,7 +127,11 @@ def test_what_a_repeated_write_tells_is_counted_once(tmp_path: Any) -> None:
     assert now["message_statuses_total{connection=front-desk,status=delivered}"] == 1
     assert now["delivery_seconds_count{connection=front-desk}"] == 1
     assert now["silent_messages_total{connection=front-desk}"] == 1
-    ends = {name: number for name, number in now.items() if name.startswith("runs_finished_total")}
+    ends = {
+        name: number
+        for name, number in now.items()
+        if number and name.startswith("runs_finished_total")
+    }
     assert ends == {
         "runs_finished_total{state=succeeded,workflow=send}": 1,
         "runs_finished_total{state=succeeded,workflow=await}": 1,
@@ -161,6 +194,10 @@ def test_a_number_from_outside_is_in_no_label(it: Project) -> None:
     assert heard_of("gw-1", "sent").gateway_id == "gw-1"
 
 
+def test_every_reason_to_refuse_a_callback_is_in_the_list() -> None:
+    assert (*KINDS, "unreadable", "not_now") == REFUSALS
+
+
 def test_a_process_without_doors_serves_its_figures(it: Project) -> None:
     address, end = serve_metrics(it.runtime, "127.0.0.1", 0)
     try:
@@ -192,5 +229,5 @@ def test_refused_callbacks_are_counted_by_reason(
     client: Any, runtime: Runtime, headers: dict[str, str], body: str, reason: str
 ) -> None:
     client.post("/callbacks/front-desk", data=body, headers=headers)
-    counted = [name for name in told(runtime) if name.startswith("refused_callbacks_total")]
+    counted = [name for name, number in told(runtime).items() if number and name.startswith("refused_callbacks_total")]  # fmt: skip
     assert counted == [f"refused_callbacks_total{{connection=front-desk,reason={reason}}}"]

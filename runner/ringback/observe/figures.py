@@ -13,6 +13,13 @@ PREFIX = "ringback_"
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 SLOW = (1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 14400, 43200, 86400, 259200)
 BATCHES = (1, 2, 5, 10, 20, 50, 100, 200)
+NOT_TAKEN = (
+    "unauthorized", "no_credit", "not_found", "blocked_address", "unreachable", "server_error", "no_answer", "timed_out",
+    "refused", "internal", "broke",
+)  # fmt: skip
+"""Outcomes of sends that speak against the gateway or the way to it, not against one number or text."""
+REFUSALS = ("not_set_up", "no_proof", "wrong_proof", "too_old", "unreadable", "not_now")
+"""Reasons for which a callback is refused."""
 
 
 class Figure(NamedTuple):

@@ -52,6 +52,10 @@ class Metrics:
         counter = self._counters[name]
         (counter.labels(*labels) if labels else counter).inc(by)
 
+    def expect(self, name: str, *labels: str) -> None:
+        """Tell a counter from 0 on: of one that appears with its first count, Prometheus never sees that count."""
+        self._counters[name].labels(*labels)
+
     def observe(self, name: str, value: float, *labels: str) -> None:
         """One value of a histogram."""
         histogram = self._histograms[name]

@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ringback.engine import sending
 from ringback.engine.runtime import Runtime
 from ringback.journal.standing import Standing, database_bytes, standing
-from ringback.observe.figures import FIGURES, PREFIX
+from ringback.observe.figures import FIGURES, NOT_TAKEN, PREFIX, REFUSALS
 from ringback.problems import Failure
 
 log = logging.getLogger("ringback.web.metrics")
@@ -36,6 +37,7 @@ def registry(runtime: Runtime) -> CollectorRegistry:
         metrics.ask("disk_free_bytes", partial(_free, settings.files_folder), "files")
         metrics.ask("executor_waiting", runtime.executor.waiting)
         metrics.registry.register(_OfProject(runtime))
+        _expect(runtime)
     return metrics.registry
 
 
@@ -79,6 +81,7 @@ class _OfProject(Collector):
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        _expect(self._runtime)  # of workflows that were taken up since
         now = self._standing()
         ages = {state: age / 1000 for state, age in now.oldest_ms.items()}
         yield _gauge("runs", now.runs)
@@ -105,6 +108,20 @@ class _OfProject(Collector):
         path = self._runtime.settings.journal_path
         files = {"journal": path, "log": path.with_name(f"{path.name}-wal")}
         return {name: one.stat().st_size for name, one in files.items() if one.is_file()}
+
+
+def _expect(runtime: Runtime) -> None:
+    """Have the counters that alerts look at stand at 0 before there is anything to be alarmed about."""
+    metrics = runtime.metrics
+    for workflow in runtime.workflows.by_id:
+        metrics.expect("runs_finished", workflow, "succeeded")
+        metrics.expect("runs_finished", workflow, "failed")
+    for gateway in sending.gateways(runtime):
+        for outcome in ("accepted", *NOT_TAKEN):
+            metrics.expect("sends", gateway, outcome)
+        metrics.expect("callbacks", gateway, "report")
+        for reason in REFUSALS:
+            metrics.expect("refused_callbacks", gateway, reason)
 
 
 def _gauge(name: str, values: Mapping[str, float]) -> GaugeMetricFamily:
