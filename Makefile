@@ -8,7 +8,7 @@ JOBS ?= auto
 ON_POSTGRES := tests/engine tests/journal tests/sms tests/web tests/cli/test_migrate.py tests/cli/test_transfer.py tests/test_schedule.py tests/test_worker.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ring-postgres rings ring-celery ring-faults bench-cluster ring-kannel ring-gammu ring-fuzz lint types bench docs crash wheel clean
+.PHONY: help demo test ring-postgres rings ring-celery ring-faults bench-cluster ring-kannel ring-gammu ring-prometheus ring-fuzz lint types bench docs crash wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,6 +29,10 @@ ring-kannel: $(VENV)/.dev ## a real Kannel: install it, start it, text out and i
 ring-gammu: $(VENV)/.dev ## a real Gammu SMSD with its dummy phone: install it, start it, text out and in through the bridge, stop it
 	@.ci/gammu
 	@RINGBACK_RINGS=required $(BIN)/python -m pytest -q tests/rings/test_gammu.py
+
+ring-prometheus: $(VENV)/.dev ## a real Prometheus: install it, let it check the alerts, scrape a busy Ringback and ask it every question
+	@.ci/prometheus
+	@RINGBACK_RINGS=required $(BIN)/python -m pytest -q tests/rings/test_prometheus.py
 
 ring-fuzz: $(VENV)/.fuzz ## hostile input: the API by schemathesis, documents, callbacks, bodies, YAML and templates by atheris (SECONDS=120 each)
 	@RINGBACK_FUZZ_SECONDS=$(or $(SECONDS),120) $(BIN)/python -m pytest -q -s tests/rings/fuzz
