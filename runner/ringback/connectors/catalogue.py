@@ -50,11 +50,16 @@ class Catalogue:
 
     def implementing(self, role: str, connector: str | None = None) -> list[Action]:
         """The actions that play a role (`sms.send`), of one connector or of all."""
-        return [
-            action
-            for action in self.actions.values()
-            if action.implements == role and connector in (None, action.connector.id)
-        ]
+        playing = self._by_role.get(role, [])
+        return [one for one in playing if connector in (None, one.connector.id)]
+
+    @cached_property
+    def _by_role(self) -> Mapping[str, list[Action]]:
+        found: dict[str, list[Action]] = {}
+        for action in self.actions.values():
+            if action.implements is not None:
+                found.setdefault(action.implements, []).append(action)
+        return found
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -192,6 +193,7 @@ def _callback_url(
     return with_query(full, **{OWN_ID: str(own)}) if own and _tells_own_id(manifest) else full
 
 
+@lru_cache(maxsize=256)
 def _tells_own_id(manifest: Manifest) -> bool:
     return any(
         path.source in ("query", "params") and path.parts == (OWN_ID,)

@@ -17,6 +17,8 @@ from ringback.connectors.manifest import Action, Request
 from ringback.connectors.transport import Call
 from ringback.problems import Failure
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def build(request: Request, scope: Mapping[str, Any]) -> Call:
     """The call that a request makes of a scope (`settings`, `message`, `inputs`, `context`, `callback_url`).
@@ -25,13 +27,11 @@ def build(request: Request, scope: Mapping[str, Any]) -> Call:
     value would break out of its line.
     """
     url = _url(request.url, scope)
-    query = references.fill(dict(request.query), scope)
-    if query:
+    if request.query and (query := references.fill(request.query, scope)):
         url = f"{url}{'&' if '?' in url else '?'}{_encoded(query)}"
-    headers = {
-        "Accept": "application/json",
-        **_texts(references.fill(dict(request.headers), scope)),
-    }
+    headers = {"Accept": "application/json"}
+    if request.headers:
+        headers.update(_texts(references.fill(request.headers, scope)))
     headers.update(auth_headers(request.auth, scope))
     kind, body = _body(request, scope)
     if kind:
@@ -110,17 +110,14 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 
 
 def _url(url: str, scope: Mapping[str, Any]) -> str:
+    return references.text(url, scope, _in_address)
+
+
+def _in_address(name: references.Name, value: Any) -> str:
     """Settings stand as they are (an address has slashes); everything else is one piece of the path."""
-    quoted = {
-        name: value if name == "settings" else _quoted(value) for name, value in scope.items()
-    }
-    return str(references.fill(url, quoted) or "")
-
-
-def _quoted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _quoted(inner) for key, inner in value.items()}
-    return quote(str(value), safe="") if value is not None else None
+    if value is None:
+        return ""
+    return str(value) if name[0] == "settings" else quote(str(value), safe="")
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -131,7 +128,7 @@ def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _JSON.encode(value)
     return str(value)
 
 
@@ -146,7 +143,7 @@ def _encoded(values: Mapping[str, Any], *, form: bool = False) -> str:
 
 def auth_headers(written: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, str]:
     """The headers of an `auth` block; none of its `python`, which signs a whole request."""
-    auth = references.fill(dict(written), scope) or {}
+    auth = references.fill(written, scope) if written else {}
     if auth.get("bearer"):
         return {"Authorization": f"Bearer {auth['bearer']}"}
     if "basic" in auth:
@@ -160,10 +157,9 @@ def auth_headers(written: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[s
 def _body(request: Request, scope: Mapping[str, Any]) -> tuple[str, bytes | None]:
     if request.json is not None:
         filled = references.fill(request.json, scope)
-        said = json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
-        return "application/json", said.encode()
+        return "application/json", _JSON.encode(filled).encode()
     if request.form is not None:
-        filled = references.fill(dict(request.form), scope)
+        filled = references.fill(request.form, scope)
         return "application/x-www-form-urlencoded", _encoded(filled, form=True).encode()
     if request.body is not None:
         filled = references.fill(request.body, scope)

@@ -13,13 +13,13 @@ Checks look at raw bytes before anything parses them, and compare in constant ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from ringback.connectors import references, values
-from ringback.connectors.incoming import IncomingRequest, incoming
+from ringback.connectors.incoming import IncomingRequest
 from ringback.connectors.manifest import Manifest
 from ringback.connectors.verify import (
     basic,
@@ -68,10 +68,14 @@ SCHEMES: dict[str, Scheme] = {
 
 def options(manifest: Manifest, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The connector's `verify` entries with the connection's settings filled in."""
-    if manifest.callbacks is None:
-        return []
+    return _filled(manifest.callbacks.verify if manifest.callbacks else (), manifest, settings)
+
+
+def _filled(
+    entries: Iterable[Mapping[str, Any]], manifest: Manifest, settings: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     scope = {"settings": values.with_defaults(manifest.settings, settings)}
-    return [references.fill(dict(entry), scope) for entry in manifest.callbacks.verify]
+    return [references.fill(entry, scope) for entry in entries]
 
 
 def check(
@@ -122,10 +126,9 @@ def sign(
 
 def with_token(manifest: Manifest, settings: Mapping[str, Any], address: str) -> str:
     """The callback address as a gateway is told it: with the token, where one is looked for in the address."""
-    request = incoming("POST", address, {})
     for entry in _in_address(manifest, settings):
-        request = url_token.sign(entry, request, 0)
-    return request.url
+        address = url_token.told(entry, address)
+    return address
 
 
 def proof_headers(manifest: Manifest) -> set[str]:
@@ -201,8 +204,11 @@ def restore_token(manifest: Manifest, settings: Mapping[str, Any], address: str)
 
 
 def _in_address(manifest: Manifest, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The tokens that stand in the callback address."""
+    written = manifest.callbacks.verify if manifest.callbacks else ()
+    tokens = [entry for entry in written if entry["scheme"] == "token"]
     return [
         entry
-        for entry in options(manifest, settings)
-        if entry["scheme"] == "token" and url_token.configured(entry) and not entry.get("header")
+        for entry in (_filled(tokens, manifest, settings) if tokens else ())
+        if url_token.configured(entry) and not entry.get("header")
     ]

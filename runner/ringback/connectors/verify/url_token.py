@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from ringback.connectors.incoming import IncomingRequest, with_query
 from ringback.connectors.verify.refused import Refused, secrets_of
@@ -53,6 +54,19 @@ def sign(options: Mapping[str, Any], request: IncomingRequest, now_ms: int) -> I
     return replace(
         request, url=with_query(request.url, **{name: secret}), query=[*others, (name, secret)]
     )
+
+
+def told(options: Mapping[str, Any], address: str) -> str:
+    """The address with the token in it, unless its place is taken: what `sign` does to the address of a request."""
+    return _told(address, str(options.get("query") or "token"), secrets_of(options)[0])
+
+
+@lru_cache(maxsize=256)
+def _told(address: str, name: str, secret: str) -> str:
+    taken = any(
+        key == name for key, _ in parse_qsl(urlsplit(address).query, keep_blank_values=True)
+    )
+    return address if taken else with_query(address, **{name: secret})
 
 
 OWN = "•••token•••"
