@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.expressions import evaluate, render, syntax_problem
+from ringback.expressions import evaluate, plainly, render, syntax_problem
+from ringback.expressions.render import _compiled
 from ringback.problems import Failure
 
 SCOPE: dict[str, Any] = {
@@ -143,3 +144,40 @@ def test_what_syntax_problem_passes_never_fails_for_its_syntax(text: str) -> Non
 def test_a_number_in_a_text_keeps_its_plus(number: str) -> None:
     assert render("{{ n }}", {"n": number}) == number
     assert render("{{ n }} ", {"n": number}) == number
+
+
+ODD: dict[str, Any] = {
+    "a": {"b": {"c": "d", "items": 1, "é": 2}, "list": [1, {"b": 2}], "none": None, "yes": True},
+    "range": 5,
+    "text": "words",
+    "pair": (1, 2),
+    "deep": {"pair": (1, (2,))},
+    "now": datetime(2026, 9, 1, 9, 30, tzinfo=UTC),
+}
+
+
+def outcome(text: str) -> Any:
+    try:
+        return render(text, ODD)
+    except Failure as failure:
+        return failure.as_json()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a", "a.b", "a.b.c", "a.b.items", "a.b.keys", "a.b.é", "a.x", "a.x.y", "a.list", "a.list.b", "a.none", "a.none.x",
+        "a.yes", "range", "text", "text.upper", "pair", "deep", "deep.pair", "now", "now.year", "nothing", "nothing.at.all",
+        "self.x", "loop", "namespace", "true", "none",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("around", ["{}", " {}\n", "<{}>", "{}{{{{ text }}}}", "{{# note #}}{}"])
+def test_plain_names_mean_what_they_mean_to_jinja(
+    path: str, around: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = around.format("{{ " + path + " }}")
+    _compiled.cache_clear()
+    made = outcome(text)
+    monkeypatch.setattr(plainly, "look_up", lambda *_: plainly.ELSEWHERE)
+    assert made == outcome(text)
+    assert type(made) is type(outcome(text))

@@ -13,11 +13,13 @@ from jinja2 import nodes
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 
+from ringback.expressions import plainly
 from ringback.expressions.bounds import Bounds, check_time, open_budget, spend_object, spend_text
 from ringback.expressions.environment import (
     ENVIRONMENT,
     Absent,
     Missing,
+    as_text,
     guarded_tree,
     missing_name,
     missing_parent,
@@ -102,10 +104,16 @@ def _compile(text: str) -> Compiled:
     single = _single_expression(guarded_tree(text.strip()))
     if single is None:
         template = ENVIRONMENT.from_string(tree)
-        return lambda scope: _text_of(template, scope)
+        pieces = plainly.pieces(tree)
+        if pieces is None:
+            return lambda scope: _text_of(template, scope)
+        return lambda scope: _text_of_pieces(pieces, template, scope)
     assign = nodes.Assign(nodes.Name(_RESULT, "store", lineno=1), single, lineno=1)
     holder = ENVIRONMENT.from_string(nodes.Template([assign], lineno=1))
-    return lambda scope: _object_of(holder, scope)
+    names = plainly.names(single)
+    if names is None:
+        return lambda scope: _object_of(holder, scope)
+    return lambda scope: _object_at(names, holder, scope)
 
 
 def _single_expression(tree: nodes.Template) -> nodes.Expr | None:
@@ -127,6 +135,29 @@ def _text_of(template: Template, scope: dict[str, Any]) -> str:
     return "".join(parts)
 
 
+def _text_of_pieces(
+    pieces: tuple[plainly.Piece, ...], template: Template, scope: dict[str, Any]
+) -> str:
+    """As `_text_of`, of texts and plain names; what is not simply there is left to the template, which says why."""
+    parts = []
+    length = 0
+    for piece in pieces:
+        value = plainly.look_up(piece, scope) if isinstance(piece, tuple) else piece
+        if value is plainly.ELSEWHERE:
+            return _text_of(template, scope)
+        part = as_text(value)
+        length += len(part)
+        spend_text(length)
+        check_time()
+        parts.append(part)
+    return "".join(parts)
+
+
+def _object_at(names: plainly.Names, template: Template, scope: dict[str, Any]) -> Any:
+    found = plainly.look_up(names, scope)
+    return _object_of(template, scope) if found is plainly.ELSEWHERE else _given_out(found)
+
+
 def _object_of(template: Template, scope: dict[str, Any]) -> Any:
     context = template.new_context(scope)
     for _part in template.root_render_func(context):
@@ -134,6 +165,10 @@ def _object_of(template: Template, scope: dict[str, Any]) -> Any:
     made = context.vars[_RESULT]
     if isinstance(made, Missing):
         raise Absent(missing=made)
+    return _given_out(made)
+
+
+def _given_out(made: Any) -> Any:
     if isinstance(made, GeneratorType | range | tuple):
         made = list(made)
     spend_object(made)
