@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "•••"
 _SHORTEST = 4
+_LISTS = (list, tuple)
 
 
 def _shapes(secret: str) -> set[str]:
@@ -45,12 +46,20 @@ class Masks:
         """A JSON-able value with each secret replaced, in keys too; the value itself is left alone."""
         if self._found is None:
             return value
+        return self._value(value, self._found.sub)
+
+    def _value(self, value: Any, sub: Callable[[str, str], str]) -> Any:
         if isinstance(value, str):
-            return self._found.sub(HIDDEN, value)
+            return sub(HIDDEN, value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self.value(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.value(inner) for inner in value]
+            return {
+                sub(HIDDEN, str(key)): sub(HIDDEN, inner)
+                if isinstance(inner, str)
+                else self._value(inner, sub)
+                for key, inner in value.items()
+            }
+        if isinstance(value, _LISTS):
+            return [self._value(inner, sub) for inner in value]
         return value
 
 

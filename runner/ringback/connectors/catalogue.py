@@ -50,16 +50,11 @@ class Catalogue:
 
     def implementing(self, role: str, connector: str | None = None) -> list[Action]:
         """The actions that play a role (`sms.send`), of one connector or of all."""
-        playing = self._by_role.get(role, [])
-        return [one for one in playing if connector in (None, one.connector.id)]
-
-    @cached_property
-    def _by_role(self) -> Mapping[str, list[Action]]:
-        found: dict[str, list[Action]] = {}
-        for action in self.actions.values():
-            if action.implements is not None:
-                found.setdefault(action.implements, []).append(action)
-        return found
+        if connector is None:
+            return [one for one in self.actions.values() if one.implements == role]
+        known = self.connectors.get(connector)
+        own = known.actions.values() if known is not None else ()
+        return [one for one in own if one.implements == role]
 
 
 @dataclass(frozen=True)

@@ -278,15 +278,20 @@ def _all(conn: Connection, several: list[Write]) -> None:
 
 
 _PLAIN = (str, int, float, bool, type(None))
+_MAPPINGS = (dict, Mapping)
+_LISTS = (list, tuple, set, frozenset)
 
 
 def plain(value: Any) -> Any:
     """A value as JSON can carry it: times as ISO text, every sequence as a list, what is left as text."""
     if isinstance(value, _PLAIN):
         return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, _MAPPINGS):
+        return {
+            str(key): inner if isinstance(inner, _PLAIN) else plain(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, _LISTS):
         return [plain(inner) for inner in value]
     if isinstance(value, datetime | date | time):
         return value.isoformat()

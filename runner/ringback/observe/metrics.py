@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,6 +18,8 @@ from prometheus_client.process_collector import ProcessCollector
 
 from ringback import __version__
 from ringback.observe.figures import FIGURES, PREFIX
+
+F = TypeVar("F", Counter, Gauge, Histogram)
 
 # start_time_seconds says the same once for all of them
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -33,6 +36,7 @@ class Metrics:
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         self._gauges: dict[str, Gauge] = {}
+        self._bound: dict[tuple[str, ...], Any] = {}
         for name, figure in FIGURES.items():
             if figure.of != "process":
                 continue
@@ -49,8 +53,7 @@ class Metrics:
 
     def count(self, name: str, *labels: str, by: float = 1) -> None:
         """Add to a counter; `labels` are the values, in the order of the table."""
-        counter = self._counters[name]
-        (counter.labels(*labels) if labels else counter).inc(by)
+        self._of(self._counters, name, labels).inc(by)
 
     def expect(self, name: str, *labels: str) -> None:
         """Tell a counter from 0 on: of one that appears with its first count, Prometheus never sees that count."""
@@ -58,18 +61,24 @@ class Metrics:
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """One value of a histogram."""
-        histogram = self._histograms[name]
-        (histogram.labels(*labels) if labels else histogram).observe(value)
+        self._of(self._histograms, name, labels).observe(value)
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """What a gauge stands at."""
-        gauge = self._gauges[name]
-        (gauge.labels(*labels) if labels else gauge).set(value)
+        self._of(self._gauges, name, labels).set(value)
 
     def ask(self, name: str, value: Callable[[], float], *labels: str) -> None:
         """Let a gauge be asked when it is read."""
-        gauge = self._gauges[name]
-        (gauge.labels(*labels) if labels else gauge).set_function(value)
+        self._of(self._gauges, name, labels).set_function(value)
+
+    def _of(self, figures: Mapping[str, F], name: str, labels: tuple[str, ...]) -> F:
+        """One figure with its labels; it is the same for ever, and looked up more often than anything else here."""
+        key = (name, *labels)
+        found: F | None = self._bound.get(key)
+        if found is None:
+            figure = figures[name]
+            found = self._bound[key] = figure.labels(*labels) if labels else figure
+        return found
 
     def committed(self, writes: int, seconds: float) -> None:
         """The journal has committed so many writes at once."""
