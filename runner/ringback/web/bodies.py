@@ -131,6 +131,8 @@ def read_query(text: str, where: str) -> dict[str, Any]:
 
 def file_name(headers: Mapping[str, str], query: Mapping[str, Any]) -> str:
     """What the sender calls a body that is one file: Content-Disposition, X-Filename or `?filename=`."""
+    if not ("content-disposition" in headers or "x-filename" in headers or "filename" in query):
+        return ""
     _, options = parse_options_header(headers.get("content-disposition", ""))
     said = options.get("filename") or headers.get("x-filename") or query.get("filename") or ""
     return clean_name(str(said))

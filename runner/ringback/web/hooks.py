@@ -28,9 +28,9 @@ from ringback.web.errors import Refusal, all_at_once, keeping
 from ringback.web.hook_auth import NEVER_KEPT, check_sender
 from ringback.web.hookspec import Hook
 from ringback.web.requests import env_headers
-from ringback.web.respond import respond
+from ringback.web.respond import Answer, respond
 from ringback.web.signed import verified_body
-from ringback.web.straight import raise_again
+from ringback.web.straight import raise_again, whole
 from ringback.web.streams import open_body
 from ringback.web.uploads import Uploads
 
@@ -47,7 +47,7 @@ class HookDoor:
         self._runtime = runtime
         self._book = HookBook(runtime)
 
-    def take(self, path: str, environ: Mapping[str, Any]) -> Response:
+    def take(self, path: str, environ: Mapping[str, Any]) -> Answer:
         """Take a request in. Raises `Refusal` where it is not taken."""
         hook = self._book.find(path)
         method = environ["REQUEST_METHOD"].upper()
@@ -65,7 +65,7 @@ def hooks(runtime: Runtime, door: HookDoor) -> Blueprint:
     def receive(path: str) -> Response:
         try:
             raise_again(request.environ)
-            return door.take(path, request.environ)
+            return whole(door.take(path, request.environ))
         except Refusal as refusal:
             runtime.metrics.count("refused_webhooks", refusal.code)
             log.warning("%s %s refused: %s", request.method, request.path, refusal.message)
@@ -116,6 +116,8 @@ def _receive(runtime: Runtime, hook: Hook, environ: Mapping[str, Any]) -> Receip
 
 
 def _tell(hook: Hook, receipt: Receipt) -> None:
+    if not log.isEnabledFor(logging.INFO):
+        return
     with working(run=receipt.run_id, workflow=hook.workflow.id):
         log.info(
             "%s -> %s of %s%s",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-from flask import Response
+from typing import Any, NamedTuple
 
 from ringback import expressions
 from ringback.engine import scope
@@ -15,8 +13,18 @@ from ringback.journal import runs
 from ringback.problems import Failure
 from ringback.web.hookspec import Hook
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 
-def respond(runtime: Runtime, hook: Hook, receipt: Receipt) -> Response:
+
+class Answer(NamedTuple):
+    """What goes back to the sender."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+def respond(runtime: Runtime, hook: Hook, receipt: Receipt) -> Answer:
     """The answer to a webhook that is on disk.
 
     `result` waits for the run as long as the hook says; a run that is not done then, or that did not
@@ -56,17 +64,16 @@ def show_receipt(runtime: Runtime, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _rendered(runtime: Runtime, hook: Hook, made: Any) -> Response:
+def _rendered(runtime: Runtime, hook: Hook, made: Any) -> Answer:
     respond_with = hook.respond
     if isinstance(made, str):
         kind = respond_with.content_type or "text/plain; charset=utf-8"
-        return Response(runtime.masks.text(made), respond_with.status, content_type=kind)
+        return Answer(respond_with.status, runtime.masks.text(made).encode(), kind)
     answer = _json(runtime.masks.value(made), respond_with.status)
     if respond_with.content_type:
-        answer.content_type = respond_with.content_type
+        return answer._replace(content_type=respond_with.content_type)
     return answer
 
 
-def _json(value: Any, status: int) -> Response:
-    body = json.dumps(value, ensure_ascii=False, default=str) + "\n"
-    return Response(body, status, content_type="application/json")
+def _json(value: Any, status: int) -> Answer:
+    return Answer(status, f"{_ENCODER.encode(value)}\n".encode())

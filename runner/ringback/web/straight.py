@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from flask import Response
 
 from ringback.ids import new_id
-from ringback.observe.here import here, working
+from ringback.observe.here import working
 from ringback.observe.metrics import Metrics
+from ringback.web.respond import Answer
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -26,6 +27,7 @@ _PATH = re.compile(r"/hooks/([\w.-]+(?:/[\w.-]+)*)", re.ASCII)
 _HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
 _BEGUN = "ringback.begun"
 _RAISED = "ringback.raised"
+_RECEIVED = 202
 
 
 class Begun(NamedTuple):
@@ -53,12 +55,12 @@ def raise_again(environ: dict[str, Any]) -> None:
 def finish(answer: Response, begun: Begun, door: str, metrics: Metrics) -> None:
     """What every answer is given, and counted as."""
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["X-Request-Id"] = here().request
+    answer.headers["X-Request-Id"] = begun.request
     metrics.observe("request_seconds", time.perf_counter() - begun.at, door)
 
 
 def straight(
-    app: Application, door: Callable[[str, Mapping[str, Any]], Response], metrics: Metrics
+    app: Application, door: Callable[[str, Mapping[str, Any]], Answer], metrics: Metrics
 ) -> Application:
     """The application, with a shorter way to the hooks' door."""
 
@@ -73,10 +75,31 @@ def straight(
             except Exception as error:  # noqa: BLE001  Flask's handlers have an answer to each
                 environ[_BEGUN], environ[_RAISED] = now, error
                 return app(environ, start)
-            finish(answer, now, "hooks", metrics)
-            return answer(environ, start)
+            if answer.status == _RECEIVED:
+                return _receipt(answer, now, metrics, start)
+            response = whole(answer)
+            finish(response, now, "hooks", metrics)
+            return response(environ, start)
 
     return either
+
+
+def whole(answer: Answer) -> Response:
+    """The answer as Flask gives it."""
+    return Response(answer.body, answer.status, content_type=answer.content_type)
+
+
+def _receipt(answer: Answer, now: Begun, metrics: Metrics, start: Any) -> list[bytes]:
+    """What Flask makes of a receipt; the server sends a list in one go."""
+    metrics.observe("request_seconds", time.perf_counter() - now.at, "hooks")
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("Content-Length", str(len(answer.body))),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Request-Id", now.request),
+    ]
+    start("202 ACCEPTED", headers)
+    return [answer.body]
 
 
 def _webhook(environ: Mapping[str, Any]) -> str | None:

@@ -37,7 +37,7 @@ class CappedStream(io.RawIOBase):
         if size < 0:
             return b"".join(iter(lambda: self.read(CHUNK), b""))
         whole = self._piece(size)
-        if 0 < len(whole) < size:
+        if 0 < len(whole) < size and self._left != 0:
             pieces, room = [whole], size - len(whole)
             while room and (piece := self._piece(room)):
                 pieces.append(piece)
