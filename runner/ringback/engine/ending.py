@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from ringback.engine import concurrency, opening
 from ringback.engine.runtime import Runtime
 from ringback.engine.walk import Walk, plain
-from ringback.journal import locks, runs
+from ringback.journal import events, locks, runs
 from ringback.journal.afterwards import once_kept
 from ringback.journal.runs import Lease, LeaseLost
 from ringback.observe.traces import origin
+from ringback.problems import Failure
 
-_CHAIN = "after"
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Told = Sequence[tuple[opening.Plan, opening.Event]]
+"""The runs that start since another has failed."""
 
 
 def finish(
@@ -23,11 +29,14 @@ def finish(
 ) -> None:
     """End the run that is being walked, for good."""
     runtime, run, now = walk.runtime, walk.run, walk.now
-    handlers = failure_runs(walk, error or {}) if state == "failed" else []
     shown_result, shown_error = runtime.masks.value(plain(result)), runtime.masks.value(error)
+    handlers: Told = []
+    if state == "failed":
+        failed = opening.Failed(run.id, run.workflow, walk.kind, walk.data, shown_error or {})
+        handlers = opening.failure_runs(runtime, failed)
     rule = walk.workflow.concurrency
 
-    walk.guard(*ending_under(run), *(one for plan, _ in handlers for one in opening.locks_of(plan)))
+    walk.guard(*ending_under(run, handlers))
 
     def write(conn: Connection) -> tuple[list[str], list[opening.Opened]]:
         runs.finish(conn, walk.lease, state, now, result=shown_result, error=shown_error)
@@ -52,43 +61,29 @@ def ended(runtime: Runtime, run: runs.Run, state: str, now: int) -> None:
     runtime.metrics.observe("run_seconds", max(0, now - run.created_at) / 1000, run.workflow)
 
 
-def ending_under(run: runs.Run) -> list[locks.Lock]:
+def ending_under(run: runs.Run, told: Told = ()) -> list[locks.Lock]:
     """The locks under which a run ends: who waits for its end or its place is woken, or comes too late to wait."""
-    held = [locks.call(run.id)]
+    held = [locks.call(run.id), *(one for plan, _ in told for one in opening.locks_of(plan))]
     if run.concurrency_key is not None:
         held.append(locks.concurrency(run.concurrency_key))
     return held
 
 
-def failure_runs(walk: Walk, error: dict[str, Any]) -> list[tuple[opening.Plan, opening.Event]]:
-    """The runs that a failed run starts.
+def surely(end: Callable[[bool], T]) -> T:
+    """What `end(True)` gives, which ends a run and tells who watches for failures; where that breaks, `end(False)`,
+    which ends it and tells nobody.
 
-    A workflow that stands anywhere in the chain of failures which led here is not started again, so two
-    that watch each other do not go on for ever.
+    Raises `LeaseLost`, and `Failure("internal")` where the journal could not be written.
     """
-    runtime = walk.runtime
-    watching = runtime.workflows.triggers("failure")
-    if not watching:
-        return []
-    before = walk.data.get(_CHAIN, []) if walk.kind == "failure" else []
-    chain = [*before, walk.workflow.id]
-    data = {
-        "run": walk.run.id,
-        "workflow": walk.workflow.id,
-        "error": error,
-        "trigger": walk.data,
-        _CHAIN: chain,
-    }
-    found = []
-    for workflow, use in watching:
-        wanted = use.with_.get("workflows") or []
-        wanted = [wanted] if isinstance(wanted, str) else wanted
-        if workflow.id in chain or (wanted and walk.workflow.id not in wanted):
-            continue
-        index = workflow.triggers.index(use)
-        event = opening.Event("failure", "failure", f"{walk.run.id}:{workflow.id}:{index}", data)
-        found.append((opening.plan(runtime, workflow, index, event), event))
-    return found
+    try:
+        return end(True)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if isinstance(error, Failure) and error.code == "internal":
+            raise
+        log.exception("Who watches for failures could not be told of one")
+        return end(False)
 
 
 def end_free(
@@ -99,12 +94,17 @@ def end_free(
     now: int,
     *,
     error: dict[str, Any] | None = None,
+    tell: bool = True,
 ) -> list[str] | None:
-    """End a run that nobody holds, inside a write; the runs to wake, or None when it is held or has ended."""
-    locks.hold(conn, *ending_under(run))
+    """End a run that nobody holds, inside a write; the runs to wake, or None when it is held or has ended.
+
+    Who watches for failures hears of one that a person gave up (`tell`): it may not be the same person.
+    """
+    told = _to_tell(runtime, conn, run, state, error) if tell else []
+    locks.hold(conn, *ending_under(run, told))
     if not runs.finish_free(conn, run.id, state, now, error=error):
         return None
-    return _let_go(runtime, conn, run, state, now)
+    return _let_go(runtime, conn, run, state, now, told)
 
 
 def end_held(
@@ -115,22 +115,45 @@ def end_held(
     now: int,
     *,
     error: dict[str, Any] | None = None,
+    tell: bool = True,
 ) -> list[str]:
-    """End a run that we hold but cannot walk, inside a write; the runs to wake. Raises `LeaseLost`."""
+    """End a run that we hold but cannot walk, inside a write; the runs to wake. Raises `LeaseLost`.
+
+    Who watches for failures hears of it (`tell`), whether Ringback broke over it or the version of its workflow
+    cannot be read; its own `on_failure` is not walked.
+    """
     run = runs.get_run(conn, lease.run_id)
     if run is None:
         raise LeaseLost(lease)
-    locks.hold(conn, *ending_under(run))
+    told = _to_tell(runtime, conn, run, state, error) if tell else []
+    locks.hold(conn, *ending_under(run, told))
     runs.finish(conn, lease, state, now, error=error)
-    return _let_go(runtime, conn, run, state, now)
+    return _let_go(runtime, conn, run, state, now, told)
 
 
-def _let_go(runtime: Runtime, conn: Connection, run: runs.Run, state: str, now: int) -> list[str]:
-    """Who waited for a run that has ended without being walked to its end, and who queued behind it."""
+def _to_tell(
+    runtime: Runtime, conn: Connection, run: runs.Run, state: str, error: dict[str, Any] | None
+) -> Told:
+    """The runs that start since this one has failed. Breaks where the event that it began with cannot be read: the
+    chain of failures that led here is not known then, and might go on for ever."""
+    if state != "failed" or not runtime.workflows.triggers("failure"):
+        return []
+    began = events.get_event(conn, run.event_id)
+    if began is None:
+        raise LookupError(f"The event of {run.id} is gone.")
+    failed = opening.Failed(run.id, run.workflow, began.kind, began.data, error or {})
+    return opening.failure_runs(runtime, failed)
+
+
+def _let_go(
+    runtime: Runtime, conn: Connection, run: runs.Run, state: str, now: int, told: Told
+) -> list[str]:
+    """Who waited for a run that has ended without being walked to its end, who queued behind it, and who is told."""
     once_kept(conn, partial(ended, runtime, run, state, now))
     woken = opening.wake_callers(conn, run.id, now)
     if run.concurrency_key is not None:
         known = runtime.workflows.by_id.get(run.workflow)
         rule = known.concurrency if known else None
         woken += concurrency.release(conn, rule, run.concurrency_key, now)
+    opening.tell_failure(conn, runtime, told)
     return woken

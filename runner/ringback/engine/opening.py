@@ -21,6 +21,8 @@ from ringback.problems import Failure
 from ringback.sdk import File
 from ringback.workflow.model import Workflow
 
+_CHAIN = "after"
+
 
 class Event(NamedTuple):
     """Something that came in: `kind` and `data` as the journal keeps them, `key` tells a second copy."""
@@ -72,7 +74,7 @@ def plan(runtime: Runtime, workflow: Workflow, trigger: int, event: Event) -> Pl
             f"The workflow's input {missing[0]} has no value.",
             f"Set it in ringback.yaml, under workflows, {workflow.id}, inputs.",
         )
-        return Plan(workflow, trigger, inputs, None, failure.as_json())
+        return Plan(workflow, trigger, inputs, None, runtime.masks.value(failure.as_json()))
     rule = workflow.concurrency
     if rule is None:
         return Plan(workflow, trigger, inputs, None)
@@ -86,7 +88,7 @@ def plan(runtime: Runtime, workflow: Workflow, trigger: int, event: Event) -> Pl
         key = str(render(rule.key, scope))
     except Failure as failure:
         failure.where = failure.where or "concurrency.key"
-        return Plan(workflow, trigger, inputs, None, failure.as_json())
+        return Plan(workflow, trigger, inputs, None, runtime.masks.value(failure.as_json()))
     return Plan(workflow, trigger, inputs, f"{workflow.id}:{key}")
 
 
@@ -139,7 +141,11 @@ def open_run(
     parent: tuple[str, str] | None = None,
     claim: bool = True,
 ) -> Opened:
-    """Open one run of an event that is kept: claimed for this process, queued, skipped or failed at once."""
+    """Open one run of an event that is kept: claimed for this process, queued, skipped or failed at once.
+
+    Who watches for failures hears of one that fails at once as of any other: an input that nobody has set stops
+    every run of its workflow.
+    """
     now, workflow = runtime.clock.now_ms(), run.workflow
     locks.hold(conn, *locks_of(run))
     made = Opened(new_id("run"), event_id)
@@ -186,6 +192,8 @@ def open_run(
         runs.finish_free(conn, made.run_id, "failed", now, error=run.error)
         once_kept(conn, partial(runtime.metrics.count, "runs_finished", workflow.id, "failed"))
         made.ended.append(made.run_id)
+        about = Failed(made.run_id, workflow.id, event.kind, event.data, run.error)
+        tell_failure(conn, runtime, failure_runs(runtime, about))
     elif verdict == "skip":
         runs.finish_free(conn, made.run_id, "skipped", now)
         once_kept(conn, partial(runtime.metrics.count, "runs_finished", workflow.id, "skipped"))
@@ -193,6 +201,54 @@ def open_run(
     elif verdict == "go":
         made.due = priority_of(event.kind)
     return made
+
+
+class Failed(NamedTuple):
+    """A run that ends as failed: what is told of it. `kind` and `data` are those of the event that it began with."""
+
+    run_id: str
+    workflow: str
+    kind: str
+    data: Any
+    error: dict[str, Any]
+
+
+def failure_runs(runtime: Runtime, failed: Failed) -> list[tuple[Plan, Event]]:
+    """The runs that a failed run starts.
+
+    A workflow that stands anywhere in the chain of failures which led here is not started again, so two
+    that watch each other do not go on for ever.
+    """
+    watching = runtime.workflows.triggers("failure")
+    if not watching:
+        return []
+    before = failed.data.get(_CHAIN, []) if failed.kind == "failure" else []
+    chain = [*before, failed.workflow]
+    data = {
+        "run": failed.run_id,
+        "workflow": failed.workflow,
+        "error": failed.error,
+        "trigger": failed.data,
+        _CHAIN: chain,
+    }
+    found = []
+    for workflow, use in watching:
+        wanted = use.with_.get("workflows") or []
+        wanted = [wanted] if isinstance(wanted, str) else wanted
+        if workflow.id in chain or (wanted and failed.workflow not in wanted):
+            continue
+        index = workflow.triggers.index(use)
+        event = Event("failure", "failure", f"{failed.run_id}:{workflow.id}:{index}", data)
+        found.append((plan(runtime, workflow, index, event), event))
+    return found
+
+
+def tell_failure(conn: Connection, runtime: Runtime, several: Sequence[tuple[Plan, Event]]) -> None:
+    """Open the runs that a failed run starts: due in the journal, for a write after which nobody calls `opened`."""
+    for run, event in several:
+        open_event(conn, runtime, run, event, claim=False)
+    if several:
+        once_kept(conn, partial(runtime.executor.notify, runtime.clock.now_ms()))
 
 
 def opened(runtime: Runtime, made: Opened) -> None:

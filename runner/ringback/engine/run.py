@@ -190,7 +190,7 @@ def unstick(runtime: Runtime) -> None:
 
 
 def _give_up(runtime: Runtime, lease: Lease | None, error: Exception) -> None:
-    """Our own mistake: the run has failed, and says so."""
+    """Our own mistake: the run has failed, says so, and who watches for failures hears of it if at all possible."""
     if lease is None:
         return
     said = Failure(
@@ -202,10 +202,16 @@ def _give_up(runtime: Runtime, lease: Lease | None, error: Exception) -> None:
         said = error
     shown = runtime.masks.value(error_of(said))
     now = runtime.clock.now_ms()
-    try:
-        woken = runtime.journal.write(
-            lambda conn: ending.end_held(runtime, conn, lease, "failed", now, error=shown)
+
+    def end(tell: bool) -> list[str]:
+        return runtime.journal.write(
+            lambda conn: ending.end_held(
+                runtime, conn, lease, "failed", now, error=shown, tell=tell
+            )
         )
+
+    try:
+        woken = ending.surely(end)
     except LeaseLost:
         return
     except Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection
@@ -62,7 +63,7 @@ def settle(runtime: Runtime, run_id: str, path: str, decision: Decision, *, by: 
 def _settle_run(runtime: Runtime, run_id: str, decision: Decision, by: Actor) -> bool:
     now = runtime.clock.now_ms()
 
-    def write(conn: Connection) -> list[str] | None:
+    def write(conn: Connection, tell: bool) -> list[str] | None:
         """The runs to wake; None where the run is not one that was put down."""
         run = runs.get_run(conn, run_id)
         if run is None or not holders.is_put_down(run) or decision == "sent":
@@ -70,14 +71,14 @@ def _settle_run(runtime: Runtime, run_id: str, decision: Decision, by: Actor) ->
         if decision == "again":
             done = [run_id] if holders.try_again(conn, run_id, now) else None
         else:
-            done = ending.end_free(runtime, conn, run, "failed", now, error=run.error)
+            done = ending.end_free(runtime, conn, run, "failed", now, error=run.error, tell=tell)
         if done is not None:
             said = "had it tried again" if decision == "again" else "gave it up"
             notes.add_notes(conn, run_id, [notes.Note(now, f"A person {said}.")])
             audit.add(conn, by, "run.settled", run_id, now, {"decision": decision})
         return done
 
-    woken = runtime.journal.write(write)
+    woken = ending.surely(lambda tell: runtime.journal.write(partial(write, tell=tell)))
     if woken is None:
         return False
     if decision == "give_up":
