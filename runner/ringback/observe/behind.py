@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from queue import Empty, SimpleQueue
 from typing import IO
 
@@ -18,6 +19,8 @@ from ringback.observe.here import here
 _MANY = 10_000
 """So many lines may wait for a stream that takes none; then only warnings and errors still may, as many again."""
 _AT_ONCE = 200
+_GATHER_S = 0.005
+"""So long a line may wait for others: to wake the thread for each costs more than to write it."""
 _FLUSH_S = 2.0
 """How long an end waits for a stream that takes nothing."""
 
@@ -114,6 +117,8 @@ class Behind(logging.Handler):
     def _next(self) -> list[logging.LogRecord | threading.Event | None]:
         """What waits, at least one of it."""
         found = [self._waiting.get()]
+        if isinstance(found[0], logging.LogRecord) and self._waiting.empty():
+            time.sleep(_GATHER_S)
         try:
             while len(found) < _AT_ONCE:
                 found.append(self._waiting.get_nowait())
@@ -133,7 +138,10 @@ class Behind(logging.Handler):
 
 def _as_said(record: logging.LogRecord) -> logging.LogRecord:
     """The record as it is now, whatever becomes later of what it names; other handlers keep theirs."""
-    said = logging.makeLogRecord(record.__dict__)
+    said = logging.LogRecord.__new__(
+        logging.LogRecord
+    )  # to make one would ask again for thread and process
+    said.__dict__.update(record.__dict__)
     said.msg, said.args = record.getMessage(), None
     if record.exc_info:
         said.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
