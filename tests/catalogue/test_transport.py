@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.catalogue.conftest import Server
+from urllib3.connection import HTTPConnection
 
 from ringback.connectors.transport import _PLACES, Call, Transport, _place, _Pools
 from ringback.problems import Failure
@@ -307,3 +308,21 @@ def test_a_place_that_was_given_up_in_the_middle_of_a_call(
 )
 def test_what_an_address_asks_for(url: str, place: tuple[str, int, str]) -> None:
     assert _place(url)[2:] == place
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(0, 1), (10, 1), (100_000, 2)])
+def test_a_short_request_goes_out_in_one_piece(
+    server: Server, transport: Transport, monkeypatch: pytest.MonkeyPatch, size: int, pieces: int
+) -> None:
+    sent: list[bytes] = []
+    write = HTTPConnection.send
+
+    def send(line: HTTPConnection, data: Any) -> None:
+        sent.append(data)
+        write(line, data)
+
+    monkeypatch.setattr(HTTPConnection, "send", send)
+    for _ in range(2):
+        sent.clear()
+        transport.send(Call("POST", f"{server.url}/a", {"X-A": "1"}, b"x" * size))
+        assert (len(sent), len(server.seen[-1][3])) == (pieces, size)

@@ -38,6 +38,7 @@ MAX_ANSWER = 10_000_000
 _CONNECT_S = 10.0
 _CHUNK = 65_536
 _PLACES = 100
+_SHORT = 16_384
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _OWN_HOST_ONLY = ("authorization", "cookie", "proxy-authorization")
@@ -88,9 +89,31 @@ class Sender(Protocol):
 
 
 class _Opening:
-    """How our connections open: resolve once, check, and connect to the very address that was checked."""
+    """How our connections open: resolve once, check, and connect to the very address that was checked. And how they write."""
 
     guard: Sequence[str] | None = None
+    _held: list[bytes] | None = None
+
+    def request(self, *args: Any, **named: Any) -> None:
+        """Head and body go out in one piece where they are short: a second one costs as much as all that is in it."""
+        self._held = []
+        try:
+            super().request(*args, **named)  # type: ignore[misc]
+            self._let_go()
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        if self._held is None or not isinstance(data, bytes) or len(data) > _SHORT:
+            self._let_go()
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            super().send(b"".join(held))  # type: ignore[misc]
 
     def _new_conn(self: Any) -> socket.socket:
         found = addresses.resolve(self._dns_host, self.port, self.guard)
