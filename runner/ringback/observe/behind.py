@@ -138,9 +138,8 @@ class Behind(logging.Handler):
 
 def _as_said(record: logging.LogRecord) -> logging.LogRecord:
     """The record as it is now, whatever becomes later of what it names; other handlers keep theirs."""
-    said = logging.LogRecord.__new__(
-        logging.LogRecord
-    )  # to make one would ask again for thread and process
+    # To make one in the ordinary way would ask again for thread and process
+    said = logging.LogRecord.__new__(logging.LogRecord)
     said.__dict__.update(record.__dict__)
     said.msg, said.args = record.getMessage(), None
     if record.exc_info:
