@@ -34,7 +34,7 @@ def command(
     from ringback.distributed.clock import Clock
 
     with (
-        distributing.runtime(where, log_format, log_level) as runtime,
+        distributing.runtime(where, log_format, log_level, by="clock") as runtime,
         watch_options.watched(runtime, metrics_host, metrics_port),
     ):
         stop = threading.Event()

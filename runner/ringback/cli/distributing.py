@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ringback.cli import console, logging_options, project
+from ringback.cli import console, logging_options, project, takeup
 from ringback.problems import Failure
 
 if TYPE_CHECKING:
@@ -29,12 +29,13 @@ def executor(settings: Settings) -> Executor:
 
 
 @contextmanager
-def runtime(where: Path | None, log_format: str | None, log_level: str | None) -> Iterator[Runtime]:
-    """The project's runtime for a worker or a clock, not started; changed workflow files are taken up.
+def runtime(
+    where: Path | None, log_format: str | None, log_level: str | None, *, by: str
+) -> Iterator[Runtime]:
+    """The project's runtime for a `worker` or a `clock` (`by`), not started; changed workflow files are taken up.
 
     Raises `Failure` where the project's work is local.
     """
-    from ringback.cli.serve import say_problems, watching
     from ringback.engine.runtime import open_runtime, secrets_of
     from ringback.observe.logs import set_up
     from ringback.observe.traces import configured
@@ -50,8 +51,8 @@ def runtime(where: Path | None, log_format: str | None, log_level: str | None) -
     console.hide(secrets_of(made.settings, made.catalogue))
     rules = settings.log
     set_up(made.masks, rules.level, form=rules.form, numbers=rules.numbers)
-    say_problems(made)
-    with watching(made):
+    takeup.say_problems(made)
+    with takeup.watching(made, by):
         yield made
 
 

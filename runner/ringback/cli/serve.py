@@ -1,29 +1,17 @@
-"""`ringback serve`: the doors open, workflows run, changed files are taken up."""
+"""`ringback serve`: the doors open, workflows run."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import console, distributing, logging_options, project
+from ringback.cli import console, distributing, logging_options, project, takeup
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from ringback.engine.runtime import Runtime
-
-LOOK_EVERY_S = 1.0
-CONNECTOR_FILES = "connectors/*/*.[yp]*"
-"""Manifests and Python of the project's own connectors."""
-Stamps = Mapping[Path, tuple[int, int]]
 
 
 @click.command()
@@ -68,22 +56,10 @@ def command(
         settings, executor=distributing.executor(settings), traces=configured(os.environ)
     )
     console.hide(secrets_of(runtime.settings, runtime.catalogue))
-    say_problems(runtime)
-    note_files(runtime)
-    with watching(runtime):
+    takeup.say_problems(runtime)
+    with takeup.watching(runtime, "serve"):
         serve(runtime, ready=lambda address: say_addresses(runtime, address))
     console.say("Stopped. What was waiting goes on at the next start.")
-
-
-def say_problems(runtime: Runtime) -> None:
-    """Say what is wrong with the project's connectors and workflow files, if anything; those with a mistake are left out."""
-    connectors, workflows = runtime.catalogue.problems, runtime.workflows.problems
-    if connectors or workflows:
-        console.problems([*connectors, *workflows], err=True)
-    if any(problem.severity == "error" for problem in connectors):
-        console.error("The connectors with a mistake are left out: mend them and start again.")
-    if any(problem.severity == "error" for problem in workflows):
-        console.error("The workflows with a mistake are left out until it is mended.")
 
 
 def say_addresses(runtime: Runtime, address: str) -> None:
@@ -102,88 +78,3 @@ def say_addresses(runtime: Runtime, address: str) -> None:
             )
     if not runtime.workflows.by_id:
         console.mark("bad", f"No workflow is ready in {settings.folder / 'workflows'}.")
-
-
-def stamps(folder: Path, pattern: str = "workflows/*.y*ml") -> Stamps:
-    """When each workflow file (or other file that fits the pattern) last changed, and its size."""
-    found = {}
-    for path in sorted(folder.glob(pattern)):
-        try:
-            about = path.stat()
-        except FileNotFoundError:  # an editor is replacing it: it is there the next time we look
-            continue
-        found[path] = (about.st_mtime_ns, about.st_size)
-    return found
-
-
-def reload(runtime: Runtime) -> bool:
-    """Take up the workflow files as they are now, unless one has a mistake; say which it was."""
-    from ringback.workflow.load import load_folder
-
-    fresh = load_folder(runtime.settings, runtime.catalogue)
-    mistakes = [problem for problem in fresh.problems if problem.severity == "error"]
-    if mistakes:
-        console.problems(mistakes, err=True)
-        console.error("The workflows stay as they were until this is mended.")
-        return False
-    runtime.workflows = fresh
-    note_files(runtime)
-    console.mark("good", f"Workflows taken up: {', '.join(sorted(fresh.by_id)) or 'none'}.")
-    return True
-
-
-def say_changed(folder: Path, before: Stamps, now: Stamps) -> None:
-    """Say which connectors' files changed: unlike workflows they are read at the start only."""
-    changed = {path.relative_to(folder) for path in before.keys() | now.keys() if before.get(path) != now.get(path)}  # fmt: skip
-    console.error(
-        f"Changed: {', '.join(map(str, sorted(changed)))}. Connectors are read at the start: "
-        "see `ringback check`, then start again."
-    )
-
-
-def note_files(runtime: Runtime) -> None:
-    """Put into the audit trail which settings and workflows are worked by, where they are not those of the last entry."""
-    from ringback.journal import audit
-    from ringback.paths import PROJECT_FILE
-
-    folder, hashes = runtime.settings.folder, {}
-    if (folder / PROJECT_FILE).is_file():
-        hashes[PROJECT_FILE] = hashlib.sha256((folder / PROJECT_FILE).read_bytes()).hexdigest()[:16]
-    for workflow in runtime.workflows.by_id.values():
-        hashes[workflow.file] = workflow.hash[:16]
-    now, by = runtime.clock.now_ms(), audit.Actor("system", "serve", socket.gethostname())
-
-    def write(conn: Connection) -> None:
-        last, _ = audit.page(conn, actions=("files.taken_up",), limit=1)
-        known = last[0].facts["files"] if last else {}
-        if known != hashes:
-            changed = sorted(name for name in known | hashes if known.get(name) != hashes.get(name))
-            audit.add(conn, by, "files.taken_up", ", ".join(changed), now, {"files": hashes})
-
-    runtime.journal.write(write)
-
-
-@contextmanager
-def watching(runtime: Runtime) -> Iterator[None]:
-    """Look for changed workflow files while the body runs; of changed connectors, say that they wait for a start."""
-    stop, folder = threading.Event(), runtime.settings.folder
-
-    def watch() -> None:
-        seen, connectors = stamps(folder), stamps(folder, CONNECTOR_FILES)
-        while not stop.wait(LOOK_EVERY_S):
-            now = stamps(folder)
-            if now != seen:
-                seen = now
-                reload(runtime)
-            now = stamps(folder, CONNECTOR_FILES)
-            if now != connectors:
-                say_changed(folder, connectors, now)
-                connectors = now
-
-    thread = threading.Thread(target=watch, name="workflow-files", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -38,7 +38,7 @@ def command(
     from ringback.distributed.worker import work
 
     with (
-        distributing.runtime(where, log_format, log_level) as runtime,
+        distributing.runtime(where, log_format, log_level, by="worker") as runtime,
         watch_options.watched(runtime, metrics_host, metrics_port),
     ):
         threads = threads or runtime.settings.workers

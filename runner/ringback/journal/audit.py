@@ -45,7 +45,7 @@ ACTIONS: dict[str, str] = {
     "secret.set": "A secret was set.",
     "secret.removed": "A secret was removed.",
     "secrets.rotated": "The kept secrets were locked with another key.",
-    "files.taken_up": "A serving process took up settings or workflow files that had changed.",
+    "files.taken_up": "A process (`serve`, `worker`, `clock`) took up settings or workflow files that had changed since the last such entry.",
     "audit.pruned": "Retention took the oldest entries of this trail away.",
 }
 """Every action that is recorded, with what it means."""
@@ -118,7 +118,7 @@ def add(
     """
     if action not in ACTIONS or actor.kind not in KINDS:
         raise ValueError(f"{actor.kind} {action} is nothing that the audit trail knows")
-    locks.hold(conn, ("audit",))
+    locks.hold(conn, locks.AUDIT)
     last = _LAST.row(conn, {})
     seq, previous = (last[0] + 1, last[1]) if last is not None else (1, "")
     kept = fit(jsontext.dump(shorten_numbers(dict(facts or {}))))
@@ -206,7 +206,7 @@ def prune(conn: Connection, before: int, now: int, limit: int = _BATCH) -> int:
 
     The trail is cut from its beginning only: an older entry behind a younger one stays until that one goes.
     """
-    locks.hold(conn, ("audit",))
+    locks.hold(conn, locks.AUDIT)
     gone: Row | None = None
     count = 0
     for row in _FROM.rows(conn, {"after": 0, "at_most": limit}):

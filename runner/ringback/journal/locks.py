@@ -82,6 +82,8 @@ def refused(connection: str) -> Lock:
 
 SCHEDULES: Lock = ("schedules",)
 """When each schedule was first seen, and its next moment."""
+AUDIT: Lock = ("audit",)
+"""The end of the audit trail."""
 
 
 def hold(conn: Connection, *locks: Lock) -> bool:
