@@ -30,6 +30,7 @@ import os
 import re
 import threading
 import time
+import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,6 +126,8 @@ class Bridge:
             except OSError as error:  # refused answers too; it stays and is tried again
                 print(f"{path.name} was not taken: {error}", flush=True)
                 left += 1
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
         return left
 
     def deliver_forever(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.cli.test_processes import process, until
+from tests.rings.needed import absent
 
 from ringback.access import tokens as tokenform
 from ringback.cli import commands
@@ -145,6 +147,8 @@ def curl(address: str, *arguments: str) -> tuple[int, dict[str, str], Any]:
 
 
 def test_signing_in_by_curl(folder: Path) -> None:
+    if shutil.which("curl") is None:
+        absent("curl is not installed")
     (port,) = _free_ports(1)
     (folder / "ringback.yaml").write_text(
         f"project: {{ name: Harbour School }}\napi: {{ tokens: ['{STATIC}'] }}\n"

@@ -147,7 +147,10 @@ def test_a_project_from_its_first_minute(project: Path) -> None:
         assert "/hooks/enrolments  Enrolment confirmation" in serve_log.read_text()
         sent = on(project, "send", "--to", "07700 900123", "--text", "Hello")
         assert sent.returncode == 0, sent.stdout + sent.stderr
-        assert "✓ +447700900123 through front-desk: accepted" in sent.stdout
+        # on a busy machine the first report is here before the answer is shown
+        assert re.search(
+            r"✓ \+447700900123 through front-desk: (accepted|sent|delivered)", sent.stdout
+        )
         document = project / "workflows" / "samples" / "enrolment.docx"
         ran = on(project, "run", "enrolment", "--file", f"agreement={document}")
         assert ran.returncode == 0, ran.stdout + ran.stderr

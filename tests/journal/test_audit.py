@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from tests.journal.rows import NOW
@@ -122,6 +122,7 @@ Facts = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), Facts, max_size=4), st.text(), st.text())
 def test_whatever_is_written_reads_back_as_it_was_hashed(
     facts: dict[str, object], who: str, about: str

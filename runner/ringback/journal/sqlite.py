@@ -81,8 +81,12 @@ class SqliteJournal(Journal):
         try:
             make(path)
             writing = writer(path)
-            with writing.connect() as conn:
-                upgrade(conn)
+            try:
+                with writing.connect() as conn:
+                    upgrade(conn)
+            except BaseException:
+                writing.dispose()
+                raise
             reading = _engine(path, "BEGIN", 16, _READER)
         except (OSError, sqlite3.Error, DBAPIError) as error:
             raise cannot_open(path, error) from error
