@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ringback.problems import Mistakes
-from ringback.settings import Limits, Prices, QuietHours, load_settings
+from ringback.settings import Limits, Prices, QuietHours, load_settings, reading
 
 GOOD = """\
 project: {name: Harbour School, country: GB, timezone: Europe/London, staff_phone: "+447700900200"}
@@ -191,6 +191,13 @@ def test_where_the_work_goes_is_checked(tmp_path: Path, work: str, said: str) ->
     assert said in str(caught.value)
 
 
+def test_a_broker_that_is_set_elsewhere_is_not_missed_here(tmp_path: Path) -> None:
+    folder = project(tmp_path, 'work: {where: celery, broker: "${BROKER_URL}"}')
+    assert load_settings(folder, {}, allow_unset=True).work.where == "celery"
+    with pytest.raises(Mistakes, match="BROKER_URL is not set"):
+        load_settings(folder, {})
+
+
 def test_the_log_is_written_as_the_environment_says_else_the_file(tmp_path: Path) -> None:
     (tmp_path / "ringback.yaml").write_text("log: { format: json, level: warning }\n")
     rules = load_settings(tmp_path, {}).log
@@ -207,3 +214,24 @@ def test_a_word_of_the_log_that_is_none_is_told(tmp_path: Path) -> None:
     said = [str(one) for one in caught.value.problems]
     assert any("`log.format` is “xml”" in one for one in said)
     assert any("RINGBACK_LOG_LEVEL is “loud”" in one for one in said)
+
+
+def test_files_that_cannot_be_read_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project(tmp_path, "project: {name: Harbour School}\n")
+    (folder / ".env").write_bytes(b"NAME=\xff\n")
+    with pytest.raises(Mistakes, match="not UTF-8") as caught:
+        load_settings(folder, {})
+    assert caught.value.problems[0].file == ".env"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(reading, "dotenv_values", refuse)
+    with pytest.raises(Mistakes, match="cannot be read: Permission denied") as caught:
+        load_settings(folder, {})
+    assert caught.value.problems[0].file == ".env"
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(Mistakes, match="cannot be read: Permission denied"):
+        load_settings(folder, {})

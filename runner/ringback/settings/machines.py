@@ -35,7 +35,8 @@ def work(reader: Reader) -> Work:
     queue = str(reader.get("work", "queue") or "ringback")
     if where not in ("local", "celery"):
         reader.report("wrong_value", f"`where` is local or celery, not “{where}”.", "Write where: local, or leave it out.", ("work", "where"))  # fmt: skip
-    if where == "celery" and not broker:
+    unset = reader.allow_unset and "broker" in reader.section("work")
+    if where == "celery" and not broker and not unset:
         reader.report("missing_key", "With celery there must be a broker.", "Add broker: redis://localhost:6379/0 or broker: amqp://localhost.", ("work",))  # fmt: skip
     if not _QUEUE.fullmatch(queue):
         reader.report("wrong_value", f"“{queue}” is not the name of a queue.", "Take letters, digits, dots, dashes and underscores.", ("work", "queue"))  # fmt: skip

@@ -22,7 +22,7 @@ class Reader:
     ) -> None:
         self._document = document
         self._variables = variables
-        self._allow_unset = allow_unset
+        self.allow_unset = allow_unset
         self.problems = list(document.problems)
         self.secrets: set[str] = set()
         self.kept_secrets: set[str] = set()
@@ -88,7 +88,7 @@ class Reader:
             name, otherwise = match.groups()
             value: str | None = self._variables.get(name, otherwise)
             if value is None:
-                if not self._allow_unset:
+                if not self.allow_unset:
                     self.report(
                         "unset_variable", f"{name} is not set.", f"Put {name}=… into .env.", path
                     )
@@ -96,7 +96,7 @@ class Reader:
             return value
 
         kept = set(locks.referred(text, path, self))
-        if self._allow_unset:
+        if self.allow_unset:
             text = locks.KEPT.sub("", text)
         else:
             self.kept_secrets |= kept

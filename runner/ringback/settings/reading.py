@@ -48,11 +48,8 @@ def load_settings(
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise Mistakes([_no_project(folder)]) from None
-    except UnicodeDecodeError:
-        unreadable = Problem(
-            "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.", PROJECT_FILE
-        )
-        raise Mistakes([unreadable]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistakes([_unreadable(PROJECT_FILE, error)]) from None
     reader = Reader(yamltext.read(text, PROJECT_FILE), _variables(folder, environ), allow_unset)
     settings = _settings(folder.resolve(), reader)
     if any(problem.severity == "error" for problem in reader.problems):
@@ -72,8 +69,18 @@ def _no_project(folder: Path) -> Problem:
     )
 
 
+def _unreadable(file: str, error: OSError | UnicodeDecodeError) -> Problem:
+    if isinstance(error, UnicodeDecodeError):
+        return Problem("encoding", "The file is not UTF-8 text.", "Save it as UTF-8.", file)
+    said = f"The file cannot be read: {error.strerror or error}."
+    return Problem("unreadable", said, "Run Ringback as the user whose file it is.", file)
+
+
 def _variables(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    kept = dotenv_values(folder / ".env", interpolate=False)
+    try:
+        kept = dotenv_values(folder / ".env", interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistakes([_unreadable(".env", error)]) from None
     return {**{name: value for name, value in kept.items() if value is not None}, **environ}
 
 
