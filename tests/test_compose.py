@@ -33,6 +33,14 @@ def test_a_project_reads_what_compose_gives() -> None:
     assert given <= told
 
 
+def test_figures_are_for_other_containers_too() -> None:
+    """An address of the container itself is reached by nobody outside it, Prometheus included."""
+    for said in (service["command"] for service in SERVICES.values() if "command" in service):
+        for port in ("--port", "--metrics-port"):
+            if port in said:
+                assert said[said.index(port.replace("port", "host")) + 1] == "0.0.0.0"
+
+
 def test_what_is_waited_for_is_there() -> None:
     for service in SERVICES.values():
         assert set(service.get("depends_on", ())) <= set(SERVICES)
