@@ -454,6 +454,23 @@ def test_secrets_are_nowhere_in_what_is_kept(project: Open) -> None:
             assert SECRET.encode() not in path.read_bytes(), path
 
 
+def test_a_secret_does_not_reach_the_journal_through_a_call(project: Open) -> None:
+    """A template may put one together, or an answer echo it, so that only what is kept can be looked at."""
+    from tests.engine.bench import SECRET
+
+    half = len(SECRET) // 2
+    said = f"{{{{ '{SECRET[:half]}' ~ '{SECRET[half:]}' }}}}"
+    call = {"uses": "flow.call", "with": {"workflow": "child", "inputs": {"x": said}}}
+    words = {"uses": "text.render", "with": {"text": "{{ trigger.data.x }}"}}
+    it = project(w=workflow([call]), child=workflow([words]))
+    run = it.run("w")
+    assert run.state == "succeeded", run.error
+    it.runtime.journal.close()
+    for path in (it.folder / ".ringback").rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+
+
 def test_a_required_input_without_a_value_fails_before_anything_is_sent(project: Open) -> None:
     inputs = {"starts": {"label": "First class", "required": True}}
     it = project(w=workflow([send("{{ inputs.starts }}")], inputs=inputs))

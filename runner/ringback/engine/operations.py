@@ -144,9 +144,8 @@ def call(job: Job) -> Any:
                 f"There is no workflow {name}.",
                 f"There is: {', '.join(sorted(runtime.workflows.by_id)) or 'none'}.",
             )
-        event = opening.Event(
-            "call", "call", key, {"data": job.inputs.get("inputs") or {}, "files": {}}
-        )
+        data = {"data": job.inputs.get("inputs") or {}, "files": {}}
+        event = opening.Event("call", "call", key, runtime.masks.value(data))
         depth = walk.look(lambda conn: _depth(conn, walk.run))
         if depth >= DEEPEST_CALL:
             raise Failure(
