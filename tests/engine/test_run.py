@@ -462,7 +462,8 @@ def test_a_secret_does_not_reach_the_journal_through_a_call(project: Open) -> No
     said = f"{{{{ '{SECRET[:half]}' ~ '{SECRET[half:]}' }}}}"
     call = {"uses": "flow.call", "with": {"workflow": "child", "inputs": {"x": said}}}
     words = {"uses": "text.render", "with": {"text": "{{ trigger.data.x }}"}}
-    it = project(w=workflow([call]), child=workflow([words]))
+    child = workflow([words], trigger={"uses": "manual"})
+    it = project(w=workflow([call]), child=child)
     run = it.run("w")
     assert run.state == "succeeded", run.error
     it.runtime.journal.close()
