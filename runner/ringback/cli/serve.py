@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,24 +45,35 @@ def command(
       ringback serve
       ringback serve --host 0.0.0.0 --port 80
     """
-    from dataclasses import replace
+    with uncollected():
+        from dataclasses import replace
 
-    from ringback.engine.runtime import open_runtime, secrets_of
-    from ringback.observe.traces import configured
-    from ringback.web.server import serve
+        from ringback.engine.runtime import open_runtime, secrets_of
+        from ringback.observe.traces import configured
+        from ringback.web.server import serve
 
-    settings = logging_options.chosen(project.settings(where), log_format, log_level)
-    settings = replace(
-        settings, host=host or settings.host, port=settings.port if port is None else port
-    )
-    runtime = open_runtime(
-        settings, executor=distributing.executor(settings), traces=configured(os.environ)
-    )
+        settings = logging_options.chosen(project.settings(where), log_format, log_level)
+        settings = replace(
+            settings, host=host or settings.host, port=settings.port if port is None else port
+        )
+        runtime = open_runtime(
+            settings, executor=distributing.executor(settings), traces=configured(os.environ)
+        )
     console.hide(secrets_of(runtime.settings, runtime.catalogue))
     takeup.say_problems(runtime)
     with takeup.watching(runtime, "serve"):
         serve(runtime, ready=lambda address: say_addresses(runtime, address))
     console.say("Stopped. What was waiting goes on at the next start.")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collections while much is loaded, nearly nothing of which is ever garbage: a sixth of a start's time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def say_addresses(runtime: Runtime, address: str) -> None:

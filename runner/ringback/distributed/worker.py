@@ -48,7 +48,6 @@ def work(runtime: Runtime, threads: int, ready: Callable[[], None] | None = None
     now = runtime.clock.now_ms()
     ticker = Ticker(runtime, [Chore("heartbeat", chores.BEAT_MS, lambda: _beat(runtime), now)])
     ticker.start()
-    gc.collect()
     gc.freeze()  # as `ringback serve` does
     _stop_on_signals(runtime)
     try:

@@ -93,7 +93,6 @@ def serve(
     )
     made = app or create_app(runtime)
     runtime.start()
-    gc.collect()
     gc.freeze()  # what is loaded by now stays, so no later collection need go through it
     ended = _end_surely(server, runtime, grace_ms)
     patience = Patience(threads, runtime.metrics)
