@@ -111,9 +111,7 @@ class Cluster:
         said = (self.folder / f"{name.replace(' ', '-')}.log").read_text()
         if self.processes[name].poll() is not None:
             raise RuntimeError(f"{name} ended: {said[-2000:]}")
-        return {"web": "POST http", "worker": "Worker with", "clock": "Clock on"}[
-            name.partition(" ")[0]
-        ] in said
+        return house.READY[name.partition(" ")[0]] in said
 
     def kill(self, name: str) -> None:
         """kill -9."""
@@ -123,9 +121,7 @@ class Cluster:
 
     def leader(self) -> str:
         """The name of the clock that leads."""
-        (pid,) = self.ask(
-            "SELECT h.pid FROM leaders l JOIN holders h ON h.id = l.holder WHERE l.name = 'clock'"
-        )[0]
+        (pid,) = self.ask(house.LEADER)[0]
         return next(name for name, process in self.processes.items() if process.pid == pid)
 
     def ask(self, sql: str) -> list[Any]:
@@ -156,14 +152,7 @@ class Cluster:
 
     def stop(self) -> None:
         """SIGTERM to all, and SIGKILL to what stays; the broker's queue goes too."""
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        house.stop(*self.processes.values())
         self.engine.dispose()
         forget_queue(self.broker, self.queue)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
+READY = {"web": "POST http", "worker": "Worker with", "clock": "Clock on"}
+"""What each kind of process says in its log once it works."""
+LEADER = "SELECT h.pid FROM leaders l JOIN holders h ON h.id = l.holder WHERE l.name = 'clock'"
+"""The process id of the clock that leads."""
 
 PROJECT = """\
 project: {{name: Bench, country: GB, timezone: Europe/London}}
@@ -82,6 +87,19 @@ def start(
     return server
 
 
+def stop(*servers: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    """SIGTERM to all at once, frozen ones too, and SIGKILL to what stays."""
+    for server in servers:
+        server.send_signal(signal.SIGCONT)
+        server.terminate()
+    for server in servers:
+        try:
+            server.wait(seconds)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
 @contextmanager
 def served(
     command: list[str], folder: Path, port: int, more: Mapping[str, str] | None = None
@@ -91,12 +109,7 @@ def served(
     try:
         yield server
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        stop(server)
 
 
 @contextmanager

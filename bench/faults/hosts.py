@@ -25,8 +25,6 @@ THREADS = 8
 MOST_BEHIND = 60
 """With so many runs to be worked off no more webhooks are sent."""
 WORDS = {"web": ("serve",), "worker": ("worker", "--threads", str(THREADS)), "clock": ("clock",)}
-READY = {"web": "POST http", "worker": "Worker with", "clock": "Clock on"}
-"""What each says in its log once it works."""
 READY_S = 120
 
 
@@ -74,7 +72,7 @@ class Hosts(Stage):
         said = self._log(name).read_bytes()[self._started[name] :].decode()
         if self.processes[name].poll() is not None:
             raise RuntimeError(f"{name} ended: {said[-2000:]}")
-        return READY[name.partition(" ")[0]] in said
+        return house.READY[name.partition(" ")[0]] in said
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Send it a signal; the process id. It is gone afterwards where the signal was SIGKILL."""
@@ -86,9 +84,8 @@ class Hosts(Stage):
 
     def leader(self) -> str:
         """The name of the clock that leads; waits for one."""
-        asked = "SELECT h.pid FROM leaders l JOIN holders h ON h.id = l.holder"
-        house.wait_until(lambda: bool(self.ask(asked)), "a clock to lead", READY_S)
-        pid = self.ask(asked)[0][0]
+        house.wait_until(lambda: bool(self.ask(house.LEADER)), "a clock to lead", READY_S)
+        pid = self.ask(house.LEADER)[0][0]
         return next(name for name, process in self.processes.items() if process.pid == pid)
 
     def is_forgotten(self, pid: int) -> bool:
@@ -147,16 +144,7 @@ class Hosts(Stage):
         return "".join(self._log(name).read_text() for name in names)
 
     def close(self) -> None:
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        house.stop(*self.processes.values())
         self.engine.dispose()
         super().close()
 
