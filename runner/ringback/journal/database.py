@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 
 from ringback.journal import migrations
+from ringback.journal.journal import cause_of
 from ringback.journal.statements import fitted
 from ringback.problems import Failure
 
@@ -130,11 +131,6 @@ def check(conn: Connection) -> None:
             "Make one with: createdb --encoding UTF8 --template template0 ringback",
             where="journal",
         )
-
-
-def cause_of(error: BaseException | None) -> BaseException | None:
-    """The driver's own error inside SQLAlchemy's."""
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
 def passes(error: BaseException) -> bool:

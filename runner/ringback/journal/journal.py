@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ringback.clock import Clock
 from ringback.problems import Failure
@@ -110,3 +111,8 @@ def path_of(where: Path | str) -> Path:
             where="journal",
         )
     return Path(text)
+
+
+def cause_of(error: BaseException | None) -> BaseException | None:
+    """The driver's own error inside SQLAlchemy's."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

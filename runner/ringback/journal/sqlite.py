@@ -27,7 +27,7 @@ from sqlalchemy.pool import QueuePool
 from ringback.clock import Clock
 from ringback.journal import afterwards
 from ringback.journal.jobs import Job, Promised
-from ringback.journal.journal import Journal, unwatched
+from ringback.journal.journal import Journal, cause_of, unwatched
 from ringback.journal.migrations import upgrade
 from ringback.problems import Failure
 
@@ -233,7 +233,7 @@ def _call(conn: Connection, driver: Any, job: Job, *, alone: bool) -> None:
     except BaseException as error:
         if not driver.in_transaction:
             raise _driver_error(error) from error
-        if isinstance(_cause(error), sqlite3.OperationalError | sqlite3.InternalError):
+        if isinstance(cause_of(error), sqlite3.OperationalError | sqlite3.InternalError):
             job.error = _not_written(error)
         else:
             job.error = error
@@ -248,13 +248,8 @@ def _fail(job: Job, error: BaseException) -> None:
         job.tell()
 
 
-def _cause(error: BaseException) -> BaseException:
-    """The driver's own error inside SQLAlchemy's."""
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-
-
 def _driver_error(error: BaseException) -> sqlite3.Error:
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, sqlite3.Error):
         return cause
     return sqlite3.OperationalError(f"the transaction was ended from inside a write: {error}")
@@ -278,7 +273,7 @@ _SAID: dict[str, tuple[str, str]] = {
 
 def _not_written(error: BaseException) -> Failure:
     """What a caller is told whose write did not reach the disk."""
-    cause = _cause(error)
+    cause = cause_of(error)
     name = getattr(cause, "sqlite_errorname", None) or ""
     message, step = _SAID.get(
         "_".join(name.split("_")[:2]),
@@ -351,7 +346,7 @@ def cannot_open(place: Path | str, error: BaseException) -> Failure:
     """What somebody is told whose file cannot be used."""
     return Failure(
         "invalid_input",
-        f"The journal {place} cannot be opened: {_cause(error)}.",
+        f"The journal {place} cannot be opened: {cause_of(error)}.",
         "Name a file that this user may write, in journal.path of ringback.yaml.",
         where="journal",
     )

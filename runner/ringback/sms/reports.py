@@ -18,7 +18,7 @@ from ringback.ids import new_id
 from ringback.journal import locks, messages, reports, runs, steps, waits
 from ringback.journal.messages import Message
 from ringback.sms.folding import Heard, fold
-from ringback.sms.gate import e164
+from ringback.sms.gate import as_told
 from ringback.sms.statuses import reached
 
 __all__ = [
@@ -88,7 +88,7 @@ def apply_report(
     conn: Connection, connection: str, report: Report, event_id: str, country: str, now: int
 ) -> Applied:
     """Keep a report and fold it into its message, if that is known yet; an early one is matched by `took`."""
-    number = _normal(report.number, country)
+    number = as_told(report.number, country)
     message = _found(conn, connection, report, number, now)
     kept = reports.Report(
         id=new_id("rep"),
@@ -260,15 +260,6 @@ def _heard(report: reports.Report) -> Heard:
         cost=report.cost,
         currency=report.currency,
     )
-
-
-def _normal(number: str | None, country: str) -> str | None:
-    """A gateway's way of writing a number, in E.164: with or without plus, or as dialled at home."""
-    if not number:
-        return None
-    if not number.startswith(("+", "0")):
-        return e164(f"+{number}", country) or e164(number, country) or number
-    return e164(number, country) or number
 
 
 def _found(
